@@ -1,0 +1,7 @@
+//! The command line: one file a command.
+
+mod arguments;
+mod output;
+
+pub use arguments::{Cli, Command, Format};
+pub use output::{CliError, Exit};

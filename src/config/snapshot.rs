@@ -1,0 +1,220 @@
+//! The valid configuration: no field that "must be set by then", no text that still has to be parsed.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::secret::{Secret, SecretRef};
+use crate::names::{AccountName, TaskName};
+use crate::schedule::Timing;
+use crate::script::Script;
+
+/// One consistent, valid reading of the workdir and the environment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// SHA-256 over names and bytes of all sources, in lower-case hexadecimal: equal digests mean equal configuration.
+    pub digest: String,
+    /// How Telegram is reached.
+    pub telegram: Telegram,
+    /// The health and metrics listener.
+    pub http: Http,
+    /// Log output.
+    pub log: Log,
+    /// How long runs and transcripts are kept.
+    pub history: History,
+    /// Accounts by name.
+    pub accounts: BTreeMap<AccountName, Arc<Account>>,
+    /// Tasks by name, the disabled ones too.
+    pub tasks: BTreeMap<TaskName, Arc<Task>>,
+}
+
+/// How Telegram is reached; `[telegram]`, `TG_API_ID`, `TG_API_HASH` and `TG_PROXY`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Telegram {
+    /// The application identity of the user's own, from <https://my.telegram.org>; needed to connect, not to check or plan.
+    pub api: Option<Api>,
+    /// SOCKS5 proxy for all accounts that name none of their own.
+    pub proxy: Option<ProxyUrl>,
+    /// When connections are opened.
+    pub connect: Connect,
+    /// Simulated data centres; empty means Telegram itself. Addresses are loopback.
+    pub test_data_centres: Vec<TestDataCentre>,
+}
+
+/// Application identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Api {
+    /// `api_id`
+    pub id: i32,
+    /// `api_hash`
+    pub hash: SecretRef,
+}
+
+/// A validated `socks5://[user:password@]host:port` address. Its `Debug` hides the credentials.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProxyUrl(pub(in crate::config) Secret<String>);
+
+impl ProxyUrl {
+    /// The address with its credentials, for the connection only.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+impl std::fmt::Debug for ProxyUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ProxyUrl(***)")
+    }
+}
+
+/// When an account's connection is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Connect {
+    /// Shortly before a run, closed when idle.
+    #[default]
+    OnDemand,
+    /// At start, kept open.
+    Always,
+}
+
+/// One simulated data centre.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestDataCentre {
+    /// Data centre number, 1 to 5.
+    pub id: i32,
+    /// A loopback address.
+    pub address: SocketAddr,
+    /// The pre-shared keys are derived from this and the account's name.
+    pub key_seed: Secret<String>,
+}
+
+/// The health and metrics listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// Where it listens.
+    pub listen: Listen,
+    /// Set when the address came from `PORT`: no proxy stands in front, so metrics need this.
+    pub guard: Guard,
+}
+
+/// Where the listener binds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// A Unix socket, `unix:/path`.
+    Unix(PathBuf),
+}
+
+/// Who may read `/metrics` and `/healthz`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guard {
+    /// Everybody who reaches the listener: a proxy guards it.
+    Proxy,
+    /// Nobody; the two paths are 404. `PORT` without credentials.
+    Closed,
+    /// BasicAuth, from `TG_SIGNER_WEB_BASIC_AUTH_USERNAME` and `…_PASSWORD`.
+    Basic {
+        /// User name.
+        username: String,
+        /// Password.
+        password: Secret<String>,
+    },
+}
+
+/// Log output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// Shape of a line.
+    pub format: LogFormat,
+    /// A `tracing_subscriber::EnvFilter` directive list, validated.
+    pub level: String,
+}
+
+/// Shape of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// Pretty on a terminal, without time stamps under journald, else json.
+    #[default]
+    Auto,
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct History {
+    /// Rows of finished runs.
+    pub runs: Duration,
+    /// Transcript files.
+    pub transcripts: Duration,
+}
+
+/// One Telegram user account of the owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its name in the workdir.
+    pub name: AccountName,
+    /// Only a hint for `login`.
+    pub phone: Option<Secret<String>>,
+    /// Overrides `[telegram] proxy`.
+    pub proxy: Option<ProxyUrl>,
+}
+
+/// One task.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Its name in the workdir.
+    pub name: TaskName,
+    /// A disabled task has no slots; `once` still runs it.
+    pub enabled: bool,
+    /// Who performs it, in the order of the file; never empty. The position decides the stagger.
+    pub accounts: Vec<AccountName>,
+    /// When.
+    pub timing: Timing,
+    /// Limit of one attempt.
+    pub timeout: Duration,
+    /// What happens after a failed attempt.
+    pub retry: Retry,
+    /// Where.
+    pub chat: ChatRef,
+    /// Forum topic within the chat.
+    pub topic: Option<i32>,
+    /// Own messages are deleted that long after the run ended; the run does not wait for it.
+    pub delete_after: Option<Duration>,
+    /// What is said and expected.
+    pub script: Arc<Script>,
+    /// SHA-256 of everything that decides the task's behaviour, in lower-case hexadecimal.
+    pub fingerprint: String,
+}
+
+/// Further attempts after one that `failed`. Never after `unknown`: the sign-in may have worked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// In total, at least 1.
+    pub attempts: u32,
+    /// Before the second attempt; doubled for each further one, at most an hour.
+    pub delay: Duration,
+}
+
+/// The chat of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ChatRef {
+    /// A public name without the `@`.
+    Username(String),
+    /// A marked id as bots use it: a user's is positive, a basic group's `-id`, a channel's `-100…`.
+    Id(i64),
+}
+
+impl std::fmt::Display for ChatRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Username(name) => write!(f, "@{name}"),
+            Self::Id(id) => write!(f, "{id}"),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! PURE: `(now, Event) → Vec<Effect>`, the next deadline and the observable status.
