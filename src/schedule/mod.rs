@@ -2,10 +2,21 @@
 //!
 //! Nothing here reads a clock: `now` is always an argument.
 
+pub mod duration;
+mod entries;
+mod rule;
+mod syntax;
+#[cfg(test)]
+mod tests;
+
+pub use entries::{Parser, Schedule, ScheduleError};
+
 use std::time::Duration;
 
-use chrono::NaiveTime;
+use chrono::{DateTime, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
+
+use crate::names::Slot;
 
 /// What happens to a slot whose instant passed while the daemon could not run it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +35,8 @@ pub enum MissedPolicy {
 pub struct Timing {
     /// The IANA zone the schedule and the deadline are read in.
     pub zone: chrono_tz::Tz,
+    /// The planned wall clock times.
+    pub schedule: Schedule,
     /// Upper bound of the delay drawn for each slot and account.
     pub jitter: Duration,
     /// Distance between two accounts of the task.
@@ -32,4 +45,21 @@ pub struct Timing {
     pub missed: MissedPolicy,
     /// First such local time after the slot: alarm when the task is not done by then.
     pub deadline: Option<NaiveTime>,
+}
+
+impl Timing {
+    /// The first slot strictly after `after`.
+    pub fn next_after(&self, after: DateTime<Utc>) -> Option<Slot> {
+        self.schedule.next_after(self.zone, after)
+    }
+
+    /// The slots in `from..until`, found one by one.
+    pub fn slots_between(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> impl Iterator<Item = Slot> {
+        self.schedule.slots_between(self.zone, from, until)
+    }
+
+    /// The last slot in `not_before..=now`.
+    pub fn last_at_or_before(&self, now: DateTime<Utc>, not_before: DateTime<Utc>) -> Option<Slot> {
+        self.schedule.last_at_or_before(self.zone, now, not_before)
+    }
 }
