@@ -12,7 +12,6 @@
 
 pub mod agenda;
 pub mod engine;
-pub mod histogram;
 pub mod order;
 pub mod random_id;
 pub mod record;
