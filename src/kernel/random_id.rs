@@ -10,7 +10,10 @@ use crate::names::RunKey;
 /// The same run, attempt and step give the same number after a crash or a restore; HMAC-SHA256 under the instance's secret
 /// keeps strangers from guessing it. Names are length-prefixed, so that no two inputs collide.
 pub fn random_id(secret: &[u8; 32], key: &RunKey, attempt: u32, step: usize) -> i64 {
-    let mut mac = Hmac::<Sha256>::new(secret.into());
+    // HMAC itself fills a short key up with zeros.
+    let mut block = [0; 64];
+    block[..secret.len()].copy_from_slice(secret);
+    let mut mac = Hmac::<Sha256>::new(&block.into());
     for name in [key.task.as_str(), key.account.as_str()] {
         mac.update(&(name.len() as u64).to_be_bytes());
         mac.update(name.as_bytes());

@@ -58,6 +58,24 @@ impl Timing {
         self.schedule.slots_between(self.zone, from, until)
     }
 
+    /// The most that stagger and jitter can put between a slot and the run of the account at `index`.
+    pub fn longest_delay(&self, index: usize) -> Duration {
+        self.jitter.saturating_add(self.stagger.saturating_mul(u32::try_from(index).unwrap_or(u32::MAX)))
+    }
+
+    /// The first instant after the slot at which local clocks show the deadline; in a gap, the first one after the gap.
+    pub fn deadline_after(&self, slot: Slot) -> Option<DateTime<Utc>> {
+        let deadline = self.deadline?;
+        let first_day = slot.instant().with_timezone(&self.zone).date_naive();
+        let later = |day: chrono::NaiveDate| {
+            let local = day.and_time(deadline);
+            (0..=180)
+                .find_map(|minutes| (local + chrono::TimeDelta::minutes(minutes)).and_local_timezone(self.zone).earliest())
+                .map(|instant| instant.to_utc())
+        };
+        first_day.iter_days().take(3).filter_map(later).find(|instant| *instant > slot.instant())
+    }
+
     /// The last slot in `not_before..=now`.
     pub fn last_at_or_before(&self, now: DateTime<Utc>, not_before: DateTime<Utc>) -> Option<Slot> {
         self.schedule.last_at_or_before(self.zone, now, not_before)
