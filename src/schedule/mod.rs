@@ -4,12 +4,18 @@
 
 pub mod duration;
 mod entries;
+mod jitter;
+mod missed;
+mod plan;
 mod rule;
 mod syntax;
 #[cfg(test)]
 mod tests;
 
 pub use entries::{Parser, Schedule, ScheduleError};
+pub use jitter::{Seed, fire_at};
+pub use missed::{COUNTED_LOST_SLOTS, LostSlots, Missed, NAMED_LOST_SLOTS, missed};
+pub use plan::{PlannedRun, PlannedTask, plan};
 
 use std::time::Duration;
 

@@ -6,11 +6,23 @@ use chrono_tz::Tz;
 
 use super::*;
 
-fn utc(text: &str) -> DateTime<Utc> {
+/// Those entries, without jitter, stagger or a missed-run window.
+pub(super) fn timing(entries: &[&str], zone: Tz) -> Timing {
+    Timing {
+        zone,
+        schedule: Schedule::parse(entries).unwrap(),
+        jitter: Duration::ZERO,
+        stagger: Duration::ZERO,
+        missed: MissedPolicy::Skip,
+        deadline: None,
+    }
+}
+
+pub(super) fn utc(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-/// The slots in `from..until`, both local times with offset, written in the zone.
+/// The slots in `from..until`, written in the zone.
 fn local_slots(entries: &[&str], zone: Tz, from: &str, until: &str) -> Vec<String> {
     let schedule = Schedule::parse(entries).unwrap();
     schedule
