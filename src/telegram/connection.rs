@@ -38,6 +38,7 @@ pub struct Settings {
 /// A connection that opens with the first call and closes when dropped.
 pub struct Connection {
     client: Client,
+    settings: Settings,
     session: Arc<SessionFile>,
     /// What Telegram tells without being asked.
     pub updates: mpsc::Receiver<UpdatesLike>,
@@ -46,7 +47,7 @@ pub struct Connection {
 
 impl Connection {
     /// Prepares the connection; nothing is sent yet.
-    pub fn new(session: Arc<SessionFile>, settings: &Settings) -> Self {
+    pub fn new(session: Arc<SessionFile>, settings: Settings) -> Self {
         // Every field is named: `ConnectionParams::default()` starts child processes to describe the host and takes 10 ms.
         let parameters = ConnectionParams {
             device_model: "tgsignd".into(),
@@ -63,7 +64,7 @@ impl Connection {
         let SenderPool { runner, handle, updates } =
             SenderPool::with_configuration(Arc::clone(&session), settings.api_id, parameters);
         let runner = tokio::spawn(runner.run());
-        Self { client: Client::new(handle), session, updates, runner }
+        Self { client: Client::new(handle), settings, session, updates, runner }
     }
 
     /// The session of the connection.
@@ -74,6 +75,11 @@ impl Connection {
     /// grammers' client, for what it does better than a raw call.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Starts anew after the runner ended; nothing is sent yet.
+    pub fn renew(&mut self) {
+        *self = Self::new(Arc::clone(&self.session), self.settings.clone());
     }
 
     /// Whether the connection cannot be used again.
