@@ -21,6 +21,9 @@ pub enum Trigger {
 }
 
 impl Trigger {
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::Scheduled, Self::Late, Self::Manual];
+
     /// The word used in the database and in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -44,7 +47,8 @@ pub struct Claim {
     pub fire_at: DateTime<Utc>,
     /// When it was asked for.
     pub claimed_at: DateTime<Utc>,
-    /// All that is needed to go on with the run after a crash (script, chat); the ledger keeps it and does not read it.
+    /// All that is needed to go on with the run after a crash (script, chat). The ledger does not look into it, and keeps it
+    /// until the claim is closed; after that it is `null`.
     pub script: Value,
 }
 
