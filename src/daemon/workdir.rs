@@ -21,7 +21,7 @@ pub enum WorkdirError {
     #[error("the workdir {} is not a directory; name one with --workdir or TGSIGND_WORKDIR", .0.display())]
     NotADirectory(PathBuf),
     /// The directory is there and cannot be listed.
-    #[error("the workdir {} cannot be read: {1}", .0.display())]
+    #[error("the workdir {} cannot be read: {cause}", .0.display(), cause = .1)]
     Unreadable(PathBuf, #[source] io::Error),
 }
 
