@@ -190,6 +190,8 @@ pub struct Task {
     pub script: Arc<Script>,
     /// SHA-256 of everything that decides the task's behaviour, in lower-case hexadecimal.
     pub fingerprint: String,
+    /// SHA-256 of what decides which slots there are (schedule and zone), in lower-case hexadecimal.
+    pub schedule_fingerprint: String,
 }
 
 /// Further attempts after one that `failed`. Never after `unknown`: the sign-in may have worked.

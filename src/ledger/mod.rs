@@ -1,1 +1,24 @@
-//! Shell.
+//! Shell: claims, runs, evidence and transcripts on disk.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `record` | what is kept, as plain data |
+//! | `engine` | [`Ledger`]: what an engine has to do |
+//! | `sqlite` | the engine on `state/state.db` |
+//! | `handle` | [`LedgerHandle`]: the thread that owns the engine, with group commit |
+//! | `lock` | [`DirectoryLock`]: one process owns a data directory |
+//! | `transcript` | `logs/runs/RUN_ID.jsonl` |
+
+mod engine;
+mod error;
+mod handle;
+mod lock;
+mod record {
+    pub(in crate::ledger) use crate::kernel::record::*;
+}
+
+pub use engine::Ledger;
+pub use error::{LedgerError, StorageProblem};
+pub use handle::LedgerHandle;
+pub use lock::{DirectoryLock, LockError};
+pub use crate::kernel::record::*;

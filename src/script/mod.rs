@@ -1,70 +1,38 @@
 //! PURE: steps, matching and outcomes; the conversation with a bot as a state machine.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `step` | the validated script of a task |
+//! | `pattern`, `text` | literals and regular expressions, and what is ignored when texts are compared |
+//! | `message` | messages, keyboards and popups as the shell hands them over |
+//! | `protocol` | what goes into a conversation and what comes out |
+//! | `inbox` | whose messages count, since when, and what was heard |
+//! | `keyboard` | which button a click presses |
+//! | `classify`, `phrases` | what a text says about the outcome |
+//! | `amounts` | the numbers a bot names |
+//! | `conversation` | the state machine, its verdicts, and taking a run up again |
+//! | `verdict` | the outcome with its evidence |
 
+mod amounts;
+mod classify;
+mod conversation;
+mod inbox;
+mod keyboard;
+mod message;
+mod outcome;
 mod pattern;
+mod phrases;
+mod protocol;
 mod step;
+mod text;
+mod verdict;
 
-pub use pattern::{Pattern, PatternSource};
-pub use step::*;
-
-use serde::{Deserialize, Serialize};
-
-/// How a run, or a slot that never became one, ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// The bot said that the sign-in worked.
-    Succeeded,
-    /// The bot said that it had been done before.
-    AlreadyDone,
-    /// Everything was sent, and the task asked for no more proof (`proof = "delivered"`).
-    Delivered,
-    /// The bot said no, a step could not be done, or Telegram refused.
-    Failed,
-    /// It may have worked: something was sent and no proof came.
-    Unknown,
-    /// The slot passed and could not be run within the task's window.
-    Missed,
-    /// The slot was left out on purpose.
-    Skipped,
-    /// The daemon was stopped or crashed in the middle.
-    Interrupted,
-}
-
-impl Outcome {
-    /// Every outcome, in the order of the definition.
-    pub const ALL: [Self; 8] = [
-        Self::Succeeded,
-        Self::AlreadyDone,
-        Self::Delivered,
-        Self::Failed,
-        Self::Unknown,
-        Self::Missed,
-        Self::Skipped,
-        Self::Interrupted,
-    ];
-
-    /// The word used in the database, in metrics and in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::AlreadyDone => "already_done",
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-            Self::Missed => "missed",
-            Self::Skipped => "skipped",
-            Self::Interrupted => "interrupted",
-        }
-    }
-
-    /// Whether the day's sign-in is done: nothing has to be tried again.
-    pub fn is_done(self) -> bool {
-        matches!(self, Self::Succeeded | Self::AlreadyDone | Self::Delivered)
-    }
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+pub use amounts::{Amount, amounts};
+pub use classify::{Classified, Finding, classify};
+pub use conversation::{Conversation, decide_from_history, find_sends};
+pub use message::{Button, ButtonKind, ChatMessage, Media, Mention, Place, Popup, Position, Sender};
+pub use outcome::Outcome;
+pub use pattern::{Pattern, PatternError, PatternSource};
+pub use protocol::{Command, Elapsed, Input, JournalMark, Refusal};
+pub use step::{DEFAULT_WITHIN, OutcomeRules, Proof, Script, Step, Verb};
+pub use verdict::{Evidence, EvidenceSource, Rule, Verdict};

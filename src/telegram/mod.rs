@@ -1,1 +1,26 @@
-//! Shell.
+//! Shell: Telegram through grammers.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | [`session`] | the account's key and known peers in one file |
+//! | [`data_centre`] | Telegram's servers, or simulated ones |
+//! | [`connection`] | calls with limits, updates |
+//! | [`error`] | the classes of failure the daemon acts on |
+//! | [`peer`], [`chats`] | which chat a task means |
+//! | [`messages`] | Telegram's messages as the script sees them |
+//! | [`history`] | reading a chat, adding to it, taking from it |
+//! | [`run`] | carrying a conversation out |
+//! | [`login`] | phone, code, password |
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a shell reads the clock, talks and spawns")]
+
+pub mod chats;
+pub mod connection;
+pub mod data_centre;
+pub mod error;
+pub mod history;
+pub mod login;
+pub mod messages;
+pub mod peer;
+pub mod run;
+pub mod session;

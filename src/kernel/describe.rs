@@ -1,0 +1,117 @@
+//! Keeping the observable status in step.
+
+use std::sync::Arc;
+
+use super::agenda::PairKey;
+use super::engine::Kernel;
+use super::record::{Position, RunRecord};
+use super::status::{LastRun, MissedReason, NextRun, PairStatus, TaskStatus};
+use crate::config::Snapshot;
+use crate::script::Outcome;
+
+/// The evidence in `status` and in alarms is one line of a terminal.
+const EVIDENCE_CHARACTERS: usize = 120;
+
+impl Kernel {
+    /// Adds what is new in the configuration and drops what is gone; counters of what stays go on.
+    pub(super) fn describe(&mut self, snapshot: &Arc<Snapshot>) {
+        self.status.accounts.retain(|name, _| snapshot.accounts.contains_key(name));
+        for name in snapshot.accounts.keys() {
+            self.status.accounts.entry(name.clone()).or_default();
+        }
+        self.status.tasks.retain(|name, _| snapshot.tasks.contains_key(name));
+        for task in snapshot.tasks.values() {
+            let status = self.status.tasks.entry(task.name.clone()).or_insert_with(TaskStatus::default);
+            status.enabled = task.enabled;
+            status.accounts.retain(|name, _| task.accounts.contains(name));
+            for account in &task.accounts {
+                let key = (task.name.clone(), account.clone());
+                let position = self.positions.get(&key);
+                let pair = status.accounts.entry(account.clone()).or_insert_with(|| seeded(position));
+                pair.next = self.pairs.get(&key).and_then(super::pair::Pair::next_run);
+            }
+        }
+    }
+
+    pub(super) fn describe_next(&mut self, key: &PairKey) {
+        let next = self.pairs.get(key).and_then(super::pair::Pair::next_run);
+        if let Some(pair) = self.pair_status(key) {
+            pair.next = next;
+        }
+    }
+
+    pub(super) fn remember_ended(&mut self, key: &PairKey, record: &RunRecord) {
+        let closed = record.resume_at.is_none();
+        let Some(pair) = self.pair_status(key) else { return };
+        pair.last = Some(LastRun {
+            run_id: record.run_id.clone(),
+            slot: record.key.slot,
+            ended_at: record.ended_at,
+            outcome: record.outcome,
+            reason: record.reason.clone(),
+            evidence: evidence_line(&record.evidence),
+        });
+        if record.outcome.is_done() {
+            pair.last_success_at = Some(record.ended_at);
+            pair.consecutive_failures = 0;
+        } else if closed {
+            pair.consecutive_failures += 1;
+        }
+    }
+
+    pub(super) fn count(&mut self, key: &PairKey, outcome: Outcome) {
+        if let Some(task) = self.status.tasks.get_mut(&key.0) {
+            *task.outcomes.entry(outcome).or_default() += 1;
+        }
+    }
+
+    pub(super) fn count_missed(&mut self, key: &PairKey, reason: MissedReason) {
+        self.count(key, Outcome::Missed);
+        if let Some(task) = self.status.tasks.get_mut(&key.0) {
+            *task.missed.entry(reason).or_default() += 1;
+        }
+        if let Some(pair) = self.pair_status(key).filter(|_| reason != MissedReason::Coalesced) {
+            pair.consecutive_failures += 1;
+        }
+    }
+
+    fn pair_status(&mut self, key: &PairKey) -> Option<&mut PairStatus> {
+        self.status.tasks.get_mut(&key.0)?.accounts.get_mut(&key.1)
+    }
+}
+
+fn seeded(position: Option<&Position>) -> PairStatus {
+    let Some(position) = position else { return PairStatus::default() };
+    PairStatus {
+        next: None,
+        last: position.last.as_ref().map(|last| LastRun {
+            run_id: last.run_id.clone(),
+            slot: last.slot,
+            ended_at: last.ended_at,
+            outcome: last.outcome,
+            reason: last.reason.clone(),
+            evidence: evidence_line(&last.evidence),
+        }),
+        last_success_at: position.last_success_at,
+        consecutive_failures: position.consecutive_failures,
+    }
+}
+
+/// The text of the newest piece of evidence, on one line.
+pub fn evidence_line(evidence: &serde_json::Value) -> Option<String> {
+    let text = evidence.as_array()?.last()?.get("text")?.as_str()?;
+    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    Some(line.chars().take(EVIDENCE_CHARACTERS).collect())
+}
+
+impl super::pair::Pair {
+    fn next_run(&self) -> Option<NextRun> {
+        let waiting = self.waiting.as_ref().and_then(|waiting| {
+            let again = waiting.record.outcome == Outcome::Failed;
+            let fire_at = waiting.record.resume_at.filter(|_| again)?;
+            Some(NextRun { slot: waiting.slot, fire_at, attempt: waiting.record.attempt + 1 })
+        });
+        let planned = self.planned.map(|planned| NextRun { slot: planned.slot, fire_at: planned.at, attempt: 1 });
+        [waiting, planned].into_iter().flatten().min_by_key(|next| next.fire_at)
+    }
+}

@@ -1,0 +1,120 @@
+//! What the kernel asks the shells to do.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::record::{ClaimHistory, NotRun, Trigger};
+use crate::config::Task;
+use crate::names::{AccountName, RunId, RunKey};
+use crate::script::Outcome;
+
+/// Something for the shells to carry out.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Give an account work.
+    Run(Box<RunOrder>),
+    /// Keep that a slot never became a run.
+    NotRun {
+        /// The slot.
+        key: RunKey,
+        /// Missed or skipped.
+        what: NotRun,
+        /// One line for people.
+        reason: String,
+    },
+    /// Delete the own messages of a run.
+    Delete {
+        /// Who sent them.
+        account: AccountName,
+        /// Where.
+        task: Arc<Task>,
+        /// Which.
+        messages: Vec<i32>,
+    },
+    /// Tell people.
+    Alarm(Alarm),
+}
+
+/// Work for one account.
+#[derive(Debug, Clone)]
+pub struct RunOrder {
+    /// The slot.
+    pub key: RunKey,
+    /// As it was when the order was given; a reload does not change a run in progress.
+    pub task: Arc<Task>,
+    /// Why.
+    pub trigger: Trigger,
+    /// When it was to begin.
+    pub fire_at: DateTime<Utc>,
+    /// What is to be done.
+    pub work: Work,
+}
+
+/// What is to be done for a slot.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// Claim the slot and perform the first attempt.
+    First,
+    /// Perform another attempt of a claimed slot.
+    Again {
+        /// The claim.
+        run_id: RunId,
+        /// From 2.
+        attempt: u32,
+    },
+    /// Read the chat's history again: the last attempt's outcome is unknown, or the daemon stopped in the middle of it.
+    Review {
+        /// The claim.
+        run_id: RunId,
+        /// What a crash left behind; `None` when the ledger has to be asked.
+        left_behind: Option<Box<ClaimHistory>>,
+    },
+}
+
+impl RunOrder {
+    /// Number of the attempt; a review looks at an attempt that is over.
+    pub fn attempt(&self) -> u32 {
+        match &self.work {
+            Work::First | Work::Review { .. } => 1,
+            Work::Again { attempt, .. } => *attempt,
+        }
+    }
+}
+
+/// Something that people have to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Alarm {
+    /// A slot is closed and its sign-in is not done.
+    NotDone {
+        /// The slot.
+        key: RunKey,
+        /// How it ended.
+        outcome: Outcome,
+        /// One line for people.
+        reason: String,
+    },
+    /// The task's deadline passed and its sign-in is not done.
+    DeadlinePassed {
+        /// The slot.
+        key: RunKey,
+    },
+    /// An account cannot be used until its owner signs in again.
+    LoggedOut {
+        /// The account.
+        account: AccountName,
+        /// What Telegram said.
+        reason: String,
+    },
+}
+
+impl Alarm {
+    /// The word used in metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotDone { outcome, .. } => outcome.as_str(),
+            Self::DeadlinePassed { .. } => "deadline",
+            Self::LoggedOut { .. } => "logged_out",
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The thread that owns the ledger, and the handle everybody else has.
+//!
+//! Everything that waits when the thread turns is performed in one transaction and answered after its commit, so five hundred
+//! claims at one instant cost a few syncs of the disk instead of five hundred.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{mpsc, oneshot};
+
+use super::engine::Ledger;
+use super::error::LedgerError;
+use super::record::{
+    ActivePair, Claim, ClaimHistory, ClaimResult, Instance, JournalEntry, NotRun, Position, RunFilter, RunRecord,
+};
+use crate::kernel::status::LedgerSizes;
+use crate::names::{RunId, RunKey};
+
+/// Requests that may wait before callers wait for a place.
+const QUEUE: usize = 1024;
+
+/// Requests in one transaction at most, so that the first of them does not wait for ever.
+const GROUP: usize = 512;
+
+/// Claims removed in one step of pruning, so that claims which wait meanwhile get their turn.
+const PRUNE_STEP: usize = 500;
+
+/// The ledger for asynchronous code. Clones share one thread.
+///
+/// Every call answers only after its transaction is durable. A thread that has ended is [`LedgerError::Stopped`].
+#[derive(Debug, Clone)]
+pub struct LedgerHandle {
+    messages: mpsc::Sender<Message>,
+    file: Arc<Path>,
+}
+
+enum Message {
+    Request(Box<dyn Request>),
+    Close(oneshot::Sender<()>),
+}
+
+impl LedgerHandle {
+    /// Gives `engine` a thread of its own; `file` is what errors call it.
+    pub fn start(engine: impl Ledger + 'static, file: &Path) -> std::io::Result<Self> {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        std::thread::Builder::new().name("ledger".to_owned()).spawn(move || serve(engine, receiver))?;
+        Ok(Self { messages: sender, file: file.into() })
+    }
+
+    /// Takes a slot, unless it is taken; see [`Ledger::claim`].
+    pub async fn claim(&self, claim: Claim) -> Result<ClaimResult, LedgerError> {
+        self.ask(move |ledger| ledger.claim(&claim)).await
+    }
+
+    /// Adds a trace to a claim; see [`Ledger::journal`].
+    pub async fn journal(&self, run_id: RunId, entry: JournalEntry) -> Result<(), LedgerError> {
+        self.ask(move |ledger| ledger.journal(&run_id, &entry)).await
+    }
+
+    /// Keeps how an attempt ended; see [`Ledger::finish`].
+    pub async fn finish(&self, record: RunRecord) -> Result<(), LedgerError> {
+        self.ask(move |ledger| ledger.finish(&record)).await
+    }
+
+    /// Takes a slot that will never be run; see [`Ledger::record_without_run`].
+    pub async fn record_without_run(
+        &self,
+        key: RunKey,
+        what: NotRun,
+        reason: String,
+        at: DateTime<Utc>,
+    ) -> Result<ClaimResult, LedgerError> {
+        self.ask(move |ledger| ledger.record_without_run(&key, what, &reason, at)).await
+    }
+
+    /// Claims that are not closed; see [`Ledger::open_claims`].
+    pub async fn open_claims(&self) -> Result<Vec<ClaimHistory>, LedgerError> {
+        self.ask(|ledger| ledger.open_claims()).await
+    }
+
+    /// Where every task and account stands; see [`Ledger::positions`].
+    pub async fn positions(&self) -> Result<Vec<Position>, LedgerError> {
+        self.ask(|ledger| ledger.positions()).await
+    }
+
+    /// Since when pairs have had their schedules; see [`Ledger::active_since`].
+    pub async fn active_since(
+        &self,
+        pairs: Vec<ActivePair>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<DateTime<Utc>>, LedgerError> {
+        self.ask(move |ledger| ledger.active_since(&pairs, now)).await
+    }
+
+    /// Attempts that ended; see [`Ledger::runs`].
+    pub async fn runs(&self, filter: RunFilter) -> Result<Vec<RunRecord>, LedgerError> {
+        self.ask(move |ledger| ledger.runs(&filter)).await
+    }
+
+    /// One claim with everything that belongs to it; see [`Ledger::run`].
+    pub async fn run(&self, run_id: RunId) -> Result<Option<ClaimHistory>, LedgerError> {
+        self.ask(move |ledger| ledger.run(&run_id)).await
+    }
+
+    /// Removes old claims, in small steps between other requests, and answers how many; see [`Ledger::prune`].
+    pub async fn prune(&self, before: DateTime<Utc>, window_start: DateTime<Utc>) -> Result<usize, LedgerError> {
+        let mut removed = 0;
+        loop {
+            let step = self.ask(move |ledger| ledger.prune(before, window_start, PRUNE_STEP)).await?;
+            removed += step;
+            if step < PRUNE_STEP {
+                return Ok(removed);
+            }
+        }
+    }
+
+    /// What was drawn when the ledger was created.
+    pub async fn instance(&self) -> Result<Instance, LedgerError> {
+        self.ask(|ledger| ledger.instance()).await
+    }
+
+    /// How big it is.
+    pub async fn sizes(&self) -> Result<LedgerSizes, LedgerError> {
+        self.ask(|ledger| ledger.sizes()).await
+    }
+
+    /// Waits for everything asked before, closes the ledger and ends its thread. Later calls are [`LedgerError::Stopped`].
+    pub async fn close(&self) -> Result<(), LedgerError> {
+        let (done, closed) = oneshot::channel();
+        self.messages.send(Message::Close(done)).await.map_err(|_| self.stopped())?;
+        closed.await.map_err(|_| self.stopped())
+    }
+
+    /// Returns when the thread has ended: after [`LedgerHandle::close`], or because of a fault.
+    pub async fn ended(&self) {
+        self.messages.closed().await;
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut dyn Ledger) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Box::new(Call { perform: Some(call), result: None, reply });
+        self.messages.send(Message::Request(request)).await.map_err(|_| self.stopped())?;
+        answer.await.map_err(|_| self.stopped())?
+    }
+
+    fn stopped(&self) -> LedgerError {
+        LedgerError::Stopped { file: PathBuf::from(&*self.file) }
+    }
+}
+
+/// A request on its way: performed within a transaction, answered after the commit.
+trait Request: Send {
+    fn perform(&mut self, ledger: &mut dyn Ledger);
+    fn answer(self: Box<Self>, commit: Result<(), LedgerError>);
+}
+
+struct Call<F, T> {
+    perform: Option<F>,
+    result: Option<Result<T, LedgerError>>,
+    reply: oneshot::Sender<Result<T, LedgerError>>,
+}
+
+impl<F, T> Request for Call<F, T>
+where
+    F: FnOnce(&mut dyn Ledger) -> Result<T, LedgerError> + Send,
+    T: Send,
+{
+    fn perform(&mut self, ledger: &mut dyn Ledger) {
+        if let Some(perform) = self.perform.take() {
+            self.result = Some(perform(ledger));
+        }
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), LedgerError>) {
+        // Dropping `reply` unanswered tells the caller that the ledger has stopped. A caller who has gone is no error.
+        if let Some(answer) = commit.err().map(Err).or(self.result) {
+            let _ = self.reply.send(answer);
+        }
+    }
+}
+
+fn serve(mut ledger: impl Ledger, mut messages: mpsc::Receiver<Message>) {
+    while let Some(first) = messages.blocking_recv() {
+        let mut group = Vec::new();
+        let mut next = Some(first);
+        let mut close = None;
+        while let Some(message) = next {
+            match message {
+                Message::Request(request) => group.push(request),
+                Message::Close(done) => close = Some(done),
+            }
+            next = if close.is_none() && group.len() < GROUP { messages.try_recv().ok() } else { None };
+        }
+        if !group.is_empty() {
+            perform(&mut ledger, group);
+        }
+        if let Some(done) = close {
+            // The receiver goes first: once the caller hears that the ledger is closed, every call has to fail.
+            drop(messages);
+            drop(ledger);
+            let _ = done.send(());
+            return;
+        }
+    }
+}
+
+fn perform(ledger: &mut impl Ledger, mut group: Vec<Box<dyn Request>>) {
+    let commit = ledger.group(&mut |ledger| {
+        for request in &mut group {
+            request.perform(ledger);
+        }
+    });
+    for request in group {
+        request.answer(commit.clone());
+    }
+}

@@ -1,0 +1,164 @@
+//! Many tasks' runs in the order in which they are fired.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+
+use chrono::{DateTime, Utc};
+
+use super::Timing;
+use super::jitter::{Seed, fire_before};
+use crate::names::{AccountName, Slot, TaskName};
+
+/// What a plan needs to know about a task.
+#[derive(Debug, Clone, Copy)]
+pub struct PlannedTask<'a> {
+    /// Its name.
+    pub name: &'a TaskName,
+    /// Who performs it, in the order that decides the stagger.
+    pub accounts: &'a [AccountName],
+    /// When.
+    pub timing: &'a Timing,
+}
+
+/// One run that is going to happen.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PlannedRun {
+    /// When it starts: the slot with stagger and jitter.
+    pub fire_at: DateTime<Utc>,
+    /// The task.
+    pub task: TaskName,
+    /// The account.
+    pub account: AccountName,
+    /// The planned instant.
+    pub slot: Slot,
+}
+
+/// The runs whose slots lie in `from..until`, in the order of `fire_at`, then of the names.
+///
+/// They are merged one by one: memory grows with the number of tasks and accounts, not with the length of the plan. Without
+/// a seed there is no jitter.
+pub fn plan<'a>(
+    tasks: impl IntoIterator<Item = PlannedTask<'a>>,
+    seed: Option<&'a Seed>,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> impl Iterator<Item = PlannedRun> + 'a {
+    let streams: Vec<Stream<'a>> = tasks
+        .into_iter()
+        .filter_map(|task| {
+            let slot = task.timing.slots_between(from, until).next()?;
+            Some((task, slot, task.timing.next_after(slot.instant())))
+        })
+        .flat_map(|(task, slot, next)| {
+            task.accounts.iter().enumerate().map(move |(index, account)| Stream { task, account, index, slot, next })
+        })
+        .collect();
+    let heads = streams.iter().enumerate().map(|(place, stream)| stream.head(place, seed)).collect();
+    Plan { streams, heads, seed, until }
+}
+
+/// The runs of one account for one task: they are fired in the order of their slots.
+struct Stream<'a> {
+    task: PlannedTask<'a>,
+    account: &'a AccountName,
+    index: usize,
+    slot: Slot,
+    next: Option<Slot>,
+}
+
+/// The earliest run of a stream: its instant, its names, and the stream's place in the list.
+type Head<'a> = Reverse<(DateTime<Utc>, &'a TaskName, &'a AccountName, usize)>;
+
+impl<'a> Stream<'a> {
+    fn head(&self, place: usize, seed: Option<&Seed>) -> Head<'a> {
+        let PlannedTask { name, timing, .. } = self.task;
+        let fire_at = fire_before(seed, name, self.account, self.index, self.slot, self.next, timing);
+        Reverse((fire_at, name, self.account, place))
+    }
+}
+
+struct Plan<'a> {
+    streams: Vec<Stream<'a>>,
+    heads: BinaryHeap<Head<'a>>,
+    seed: Option<&'a Seed>,
+    until: DateTime<Utc>,
+}
+
+impl Iterator for Plan<'_> {
+    type Item = PlannedRun;
+
+    fn next(&mut self) -> Option<PlannedRun> {
+        let mut head = self.heads.peek_mut()?;
+        let Reverse((fire_at, task, account, place)) = *head;
+        let stream = &mut self.streams[place];
+        let slot = stream.slot;
+        match stream.next.filter(|next| next.instant() < self.until) {
+            Some(next) => {
+                stream.slot = next;
+                stream.next = stream.task.timing.next_after(next.instant());
+                *head = stream.head(place, self.seed);
+            }
+            None => {
+                PeekMut::pop(head);
+            }
+        }
+        Some(PlannedRun { fire_at, task: task.clone(), account: account.clone(), slot })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use std::time::Duration;
+
+    use super::*;
+    use crate::schedule::tests::timing;
+
+    #[test]
+    fn a_merged_plan_holds_every_run_once_in_the_order_of_firing() {
+        let accounts: Vec<AccountName> = ["a", "b", "c"].map(|name| name.parse().unwrap()).to_vec();
+        let names: Vec<TaskName> = (0..20).map(|n| format!("t{n}").parse().unwrap()).collect();
+        let timings: Vec<Timing> = (0..20)
+            .map(|n| Timing {
+                jitter: Duration::from_mins(n * 3),
+                stagger: Duration::from_secs(n * 20),
+                ..timing(&[&format!("{n} */3 * * *"), "0 6 * * *"], chrono_tz::Europe::Berlin)
+            })
+            .collect();
+        let tasks =
+            || std::iter::zip(&names, &timings).map(|(name, timing)| PlannedTask { name, accounts: &accounts, timing });
+        let seed = Seed([7; 32]);
+        let from: DateTime<Utc> = "2027-03-26T00:00:00Z".parse().unwrap();
+        let until = from + chrono::TimeDelta::days(4);
+        let runs: Vec<PlannedRun> = plan(tasks(), Some(&seed), from, until).collect();
+        let mut expected: Vec<PlannedRun> = tasks()
+            .flat_map(|task| {
+                let seed = &seed;
+                task.timing.slots_between(from, until).flat_map(move |slot| {
+                    task.accounts.iter().enumerate().map(move |(index, account)| PlannedRun {
+                        fire_at: super::super::fire_at(seed, task.name, account, index, slot, task.timing),
+                        task: task.name.clone(),
+                        account: account.clone(),
+                        slot,
+                    })
+                })
+            })
+            .collect();
+        expected.sort();
+        assert!(runs.len() > 2_000);
+        assert_eq!(runs, expected);
+    }
+
+    #[test]
+    fn an_endless_plan_is_streamed() {
+        let (name, accounts) = ("t".parse().unwrap(), ["a".parse().unwrap()]);
+        let timing = timing(&["* * * * * *"], chrono_tz::UTC);
+        let task = PlannedTask { name: &name, accounts: &accounts, timing: &timing };
+        let from: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
+        let runs: Vec<PlannedRun> = plan([task], None, from, DateTime::<Utc>::MAX_UTC).take(3).collect();
+        let seconds: Vec<i64> = runs.iter().map(|run| (run.fire_at - from).num_seconds()).collect();
+        assert_eq!(seconds, [0, 1, 2]);
+    }
+}

@@ -1,0 +1,118 @@
+//! One account's connection: grammers with our own time limits and without its replays.
+//!
+//! grammers repeats a call whose connection broke, a button press too; has no time limit on anything; and ends its runner
+//! task when a connection panics. So: no retries, a limit on every call, and a runner that is aborted and replaced.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use grammers_client::Client;
+use grammers_client::sender::SenderPool;
+use grammers_mtsender::{ConnectionParams, NoRetries};
+use grammers_session::updates::UpdatesLike;
+use grammers_tl_types as tl;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::error::CallError;
+use super::session::SessionFile;
+
+/// How long a call may take, connecting included. Telegram answers within a second or two; the rest is for slow proxies.
+pub const CALL_LIMIT: Duration = Duration::from_secs(30);
+
+/// Updates kept while a run looks elsewhere. More are dropped, and the run then reads the chat's history.
+const UPDATES_KEPT: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
+
+/// What a connection is made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The user's own `api_id`.
+    pub api_id: i32,
+    /// `socks5://…`
+    pub proxy: Option<crate::config::ProxyUrl>,
+    /// Only simulated data centres ask for it.
+    pub use_ipv6: bool,
+}
+
+/// A connection that opens with the first call and closes when dropped.
+pub struct Connection {
+    client: Client,
+    settings: Settings,
+    session: Arc<SessionFile>,
+    /// What Telegram tells without being asked.
+    pub updates: mpsc::Receiver<UpdatesLike>,
+    runner: JoinHandle<()>,
+}
+
+impl Connection {
+    /// Prepares the connection; nothing is sent yet.
+    pub fn new(session: Arc<SessionFile>, settings: Settings) -> Self {
+        // Every field is named: `ConnectionParams::default()` starts child processes to describe the host and takes 10 ms.
+        let parameters = ConnectionParams {
+            device_model: "tgsignd".into(),
+            system_version: std::env::consts::OS.into(),
+            app_version: env!("CARGO_PKG_VERSION").into(),
+            system_lang_code: "en".into(),
+            lang_code: "en".into(),
+            proxy_url: settings.proxy.as_ref().map(|url| url.expose().to_owned()),
+            use_ipv6: settings.use_ipv6,
+            retry_policy: Box::new(NoRetries),
+            updates_channel_capacity: UPDATES_KEPT,
+            __non_exhaustive: (),
+        };
+        let SenderPool { runner, handle, updates } =
+            SenderPool::with_configuration(Arc::clone(&session), settings.api_id, parameters);
+        let runner = tokio::spawn(runner.run());
+        Self { client: Client::new(handle), settings, session, updates, runner }
+    }
+
+    /// The session of the connection.
+    pub fn session(&self) -> &Arc<SessionFile> {
+        &self.session
+    }
+
+    /// grammers' client, for what it does better than a raw call.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Starts anew after the runner ended; nothing is sent yet.
+    pub fn renew(&mut self) {
+        *self = Self::new(Arc::clone(&self.session), self.settings.clone());
+    }
+
+    /// Whether the connection cannot be used again.
+    pub fn is_broken(&self) -> bool {
+        self.runner.is_finished()
+    }
+
+    /// Calls a method, at most for [`CALL_LIMIT`].
+    pub async fn call<R: tl::RemoteCall>(&self, request: &R) -> Result<R::Return, CallError> {
+        self.call_within(CALL_LIMIT, request).await
+    }
+
+    /// Calls a method with a limit of its own.
+    pub async fn call_within<R: tl::RemoteCall>(
+        &self,
+        limit: Duration,
+        request: &R,
+    ) -> Result<R::Return, CallError> {
+        match tokio::time::timeout(limit, self.client.invoke(request)).await {
+            Ok(result) => result.map_err(CallError::from),
+            Err(_) => Err(CallError::TimedOut(limit)),
+        }
+    }
+
+    /// Connects, and asks whether the session is still valid. Telegram sends updates from then on.
+    pub async fn check_authorised(&self) -> Result<(), CallError> {
+        self.call(&tl::functions::updates::GetState {}).await.map(drop)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // `Client::disconnect` does not free a runner that hangs in a connection attempt; aborting does.
+        self.runner.abort();
+    }
+}

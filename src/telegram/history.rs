@@ -1,0 +1,145 @@
+//! Reading a chat's history, and the requests that add to it or take from it.
+
+use grammers_tl_types as tl;
+
+use super::connection::Connection;
+use super::error::CallError;
+use super::messages::{Chat, id_and_date};
+use super::peer::Peer;
+use crate::script::ChatMessage;
+
+/// Messages in one request; Telegram gives at most 100.
+const PAGE: i32 = 50;
+
+/// Pages read at most: a busy group must not keep a run for ever.
+const MOST_PAGES: usize = 6;
+
+/// The newest messages of the chat, newest first.
+pub async fn newest(connection: &Connection, chat: &mut Chat) -> Result<Vec<ChatMessage>, CallError> {
+    let messages = page(connection, chat, 0).await?;
+    Ok(messages.iter().filter_map(|message| chat.message(message)).collect())
+}
+
+/// The messages since an instant, in Unix seconds of Telegram's clock, oldest first.
+pub async fn since(connection: &Connection, chat: &mut Chat, since: i64) -> Result<Vec<ChatMessage>, CallError> {
+    let mut found = Vec::new();
+    let mut before = 0;
+    for _ in 0..MOST_PAGES {
+        let messages = page(connection, chat, before).await?;
+        let Some((lowest, oldest)) = messages.iter().filter_map(id_and_date).min() else { break };
+        found.extend(messages.iter().filter_map(|message| chat.message(message)));
+        if i64::from(oldest) < since {
+            break;
+        }
+        before = lowest;
+    }
+    found.retain(|message| message.edited.unwrap_or(message.date) >= since);
+    found.sort_by_key(|message| message.id);
+    Ok(found)
+}
+
+async fn page(connection: &Connection, chat: &mut Chat, before: i32) -> Result<Vec<tl::enums::Message>, CallError> {
+    let peer = chat.peer.input();
+    let (offset_id, limit) = (before, PAGE);
+    let answer = match chat.topic {
+        None => {
+            let request = tl::functions::messages::GetHistory {
+                peer,
+                offset_id,
+                offset_date: 0,
+                add_offset: 0,
+                limit,
+                max_id: 0,
+                min_id: 0,
+                hash: 0,
+            };
+            connection.call(&request).await?
+        }
+        Some(msg_id) => {
+            let request = tl::functions::messages::GetReplies {
+                peer,
+                msg_id,
+                offset_id,
+                offset_date: 0,
+                add_offset: 0,
+                limit,
+                max_id: 0,
+                min_id: 0,
+                hash: 0,
+            };
+            connection.call(&request).await?
+        }
+    };
+    let (messages, users) = match answer {
+        tl::enums::messages::Messages::Messages(all) => (all.messages, all.users),
+        tl::enums::messages::Messages::Slice(part) => (part.messages, part.users),
+        tl::enums::messages::Messages::ChannelMessages(part) => (part.messages, part.users),
+        tl::enums::messages::Messages::NotModified(_) => (Vec::new(), Vec::new()),
+    };
+    chat.meet(&users);
+    Ok(messages)
+}
+
+/// The request that says `text` in the chat, in its topic if it has one.
+pub fn send_message(chat: &Chat, text: &str, random_id: i64) -> tl::functions::messages::SendMessage {
+    let topic = |root| {
+        tl::enums::InputReplyTo::Message(tl::types::InputReplyToMessage {
+            reply_to_msg_id: root,
+            top_msg_id: Some(root),
+            reply_to_peer_id: None,
+            quote_text: None,
+            quote_entities: None,
+            quote_offset: None,
+            monoforum_peer_id: None,
+            todo_item_id: None,
+            poll_option: None,
+        })
+    };
+    tl::functions::messages::SendMessage {
+        no_webpage: true,
+        silent: false,
+        background: false,
+        clear_draft: false,
+        noforwards: false,
+        update_stickersets_order: false,
+        invert_media: false,
+        allow_paid_floodskip: false,
+        peer: chat.peer.input(),
+        // The general topic has no root to answer.
+        reply_to: chat.topic.filter(|topic| *topic != 1).map(topic),
+        message: text.to_owned(),
+        random_id,
+        reply_markup: None,
+        entities: None,
+        schedule_date: None,
+        schedule_repeat_period: None,
+        send_as: None,
+        quick_reply_shortcut: None,
+        effect: None,
+        allow_paid_stars: None,
+        suggested_post: None,
+        rich_message: None,
+    }
+}
+
+/// Id and date of the message that Telegram took under `random_id`.
+pub fn sent_message(updates: &tl::enums::Updates, random_id: i64) -> Option<(i32, i64)> {
+    let (updates, date) = match updates {
+        tl::enums::Updates::UpdateShortSentMessage(sent) => return Some((sent.id, sent.date.into())),
+        tl::enums::Updates::Updates(all) => (&all.updates, all.date),
+        tl::enums::Updates::Combined(all) => (&all.updates, all.date),
+        _ => return None,
+    };
+    updates.iter().find_map(|update| match update {
+        tl::enums::Update::MessageId(named) if named.random_id == random_id => Some((named.id, date.into())),
+        _ => None,
+    })
+}
+
+/// Deletes own messages for everybody.
+pub async fn delete(connection: &Connection, peer: Peer, ids: Vec<i32>) -> Result<(), CallError> {
+    match peer.input_channel() {
+        Some(channel) => connection.call(&tl::functions::channels::DeleteMessages { channel, id: ids }).await.map(drop),
+        None => connection.call(&tl::functions::messages::DeleteMessages { revoke: true, id: ids }).await.map(drop),
+    }
+}

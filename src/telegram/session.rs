@@ -1,0 +1,333 @@
+//! The session of one account in one file, `sessions/NAME.session`: JSON, 0600, replaced atomically.
+//!
+//! The file holds the authorisation key, which is as good as the account itself. Beside what grammers asks for it keeps the
+//! peers behind user names, because Telegram allows few `contacts.resolveUsername` calls a day.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use grammers_session::types::{ChannelState, DcOption, PeerId, PeerInfo, UpdateState, UpdatesState};
+use grammers_session::{BoxFuture, Session, SessionData};
+use serde::{Deserialize, Serialize};
+
+use super::data_centre::DataCentres;
+use super::peer::Peer;
+
+/// The layout of the file; a file with another number is refused.
+const VERSION: u32 = 1;
+
+/// Why a session could not be read, written or used. None of the texts holds a key.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// There is no session: the account never signed in here, or signed out.
+    #[error("not signed in: run `tgsignd login {0}`")]
+    NotSignedIn(String),
+    /// The file could not be read or written.
+    #[error("{path}: {error}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The file does not hold a session.
+    #[error("{0}: this is not a session file, or it is damaged; restore it from the backup or sign in again")]
+    Damaged(PathBuf),
+    /// The file was written by a later version.
+    #[error("{0}: written by a later version of tgsignd")]
+    TooNew(PathBuf),
+    /// A simulated session would have been used with Telegram, or the other way round.
+    #[error("{path}: made with {made_with}, but the configuration points to {configured}; sign in again")]
+    OtherNetwork {
+        /// The file.
+        path: PathBuf,
+        /// What the session was made with.
+        made_with: &'static str,
+        /// What `[telegram]` says now.
+        configured: &'static str,
+    },
+    /// The data centre no longer knew the key, and grammers would have replaced it, which loses the login for good.
+    #[error("data centre {0} does not know this session's key; it was kept. Sign in again if this lasts")]
+    KeyRefused(i32),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Contents {
+    version: u32,
+    simulated: bool,
+    home_data_centre: i32,
+    data_centres: BTreeMap<i32, DcOption>,
+    myself: Option<PeerInfo>,
+    usernames: BTreeMap<String, Peer>,
+    peers: BTreeMap<i64, Peer>,
+}
+
+/// The open session of one account. All changes are on disk before the call that made them returns.
+pub struct SessionFile {
+    path: PathBuf,
+    contents: Mutex<Contents>,
+    updates: Mutex<UpdatesState>,
+}
+
+impl SessionFile {
+    /// Where the session of `account` lies below the data directory's `sessions` folder.
+    pub fn path(folder: &Path, account: &str) -> PathBuf {
+        folder.join(format!("{account}.session"))
+    }
+
+    /// Opens the session of an account that has signed in.
+    pub fn open(folder: &Path, account: &str, network: &DataCentres) -> Result<Arc<Self>, SessionError> {
+        let path = Self::path(folder, account);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(SessionError::NotSignedIn(account.to_owned()));
+            }
+            Err(error) => return Err(SessionError::File { path, error }),
+        };
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let version: Version = serde_json::from_slice(&bytes).map_err(|_| SessionError::Damaged(path.clone()))?;
+        if version.version > VERSION {
+            return Err(SessionError::TooNew(path));
+        }
+        let mut contents: Contents =
+            serde_json::from_slice(&bytes).map_err(|_| SessionError::Damaged(path.clone()))?;
+        if contents.simulated != network.is_simulated() {
+            let name = |simulated| if simulated { "a simulated data centre" } else { "Telegram" };
+            let (made_with, configured) = (name(contents.simulated), name(network.is_simulated()));
+            return Err(SessionError::OtherNetwork { path, made_with, configured });
+        }
+        if contents.myself.is_none() {
+            return Err(SessionError::NotSignedIn(account.to_owned()));
+        }
+        // The simulated data centre gets a new port whenever it starts; addresses come from the configuration.
+        network.place(account, &mut contents.data_centres);
+        Ok(Arc::new(Self { path, contents: Mutex::new(contents), updates: Mutex::default() }))
+    }
+
+    /// A new session at `path` that has not signed in yet; the file appears with the first change.
+    pub fn create(path: PathBuf, account: &str, network: &DataCentres) -> Arc<Self> {
+        let fresh = SessionData::default();
+        let mut contents = Contents {
+            version: VERSION,
+            simulated: network.is_simulated(),
+            home_data_centre: network.home().unwrap_or(fresh.home_dc),
+            data_centres: fresh.dc_options.into_iter().collect(),
+            myself: None,
+            usernames: BTreeMap::new(),
+            peers: BTreeMap::new(),
+        };
+        network.place(account, &mut contents.data_centres);
+        Arc::new(Self { path, contents: Mutex::new(contents), updates: Mutex::default() })
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.path
+    }
+
+    /// Identity of the signed-in user, if there is one.
+    pub fn my_id(&self) -> Option<i64> {
+        self.lock().myself.as_ref().and_then(|info| info.id().bare_id())
+    }
+
+    /// Remembers who signed in.
+    pub fn sign_in(&self, user_id: i64) -> Result<(), SessionError> {
+        self.change(|contents| {
+            contents.myself = Some(PeerInfo::User { id: user_id, auth: None, bot: Some(false), is_self: Some(true) });
+        })
+    }
+
+    /// The peer behind a public name, as it was resolved last.
+    pub fn username(&self, name: &str) -> Option<Peer> {
+        self.lock().usernames.get(&name.to_lowercase()).copied()
+    }
+
+    /// The peer with this marked id, if it was seen.
+    pub fn peer_by_id(&self, marked_id: i64) -> Option<Peer> {
+        self.lock().peers.get(&marked_id).copied()
+    }
+
+    /// Remembers what a public name resolved to; `None` forgets it.
+    pub fn remember_username(&self, name: &str, peer: Option<Peer>) -> Result<(), SessionError> {
+        self.change(|contents| {
+            match peer {
+                Some(peer) => contents.usernames.insert(name.to_lowercase(), peer),
+                None => contents.usernames.remove(&name.to_lowercase()),
+            };
+        })
+    }
+
+    /// Remembers peers of the dialog list by their marked ids.
+    pub fn remember_peers(&self, peers: impl IntoIterator<Item = Peer>) -> Result<(), SessionError> {
+        self.change(|contents| contents.peers.extend(peers.into_iter().map(|peer| (peer.marked_id(), peer))))
+    }
+
+    /// Moves the file, replacing what is there; the session goes on at its new place only when opened again.
+    pub fn rename(&self, to: &Path) -> Result<(), SessionError> {
+        fs::rename(&self.path, to)
+            .and_then(|()| sync_folder(to))
+            .map_err(|error| SessionError::File { path: to.to_owned(), error })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Contents)) -> Result<(), SessionError> {
+        let mut contents = self.lock();
+        let mut changed = contents.clone();
+        change(&mut changed);
+        if changed == *contents {
+            return Ok(());
+        }
+        write(&self.path, &changed).map_err(|error| SessionError::File { path: self.path.clone(), error })?;
+        *contents = changed;
+        Ok(())
+    }
+}
+
+fn write(path: &Path, contents: &Contents) -> io::Result<()> {
+    let bytes = serde_json::to_vec(contents)?;
+    let temporary = path.with_extension("session-new");
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    sync_folder(path)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+}
+
+fn ready<T: Send + 'static>(result: Result<T, SessionError>) -> BoxFuture<'static, Result<T, SessionError>> {
+    Box::pin(std::future::ready(result))
+}
+
+impl Session for SessionFile {
+    type Error = SessionError;
+
+    fn home_dc_id(&self) -> Result<i32, SessionError> {
+        Ok(self.lock().home_data_centre)
+    }
+
+    fn set_home_dc_id(&self, id: i32) -> BoxFuture<'_, Result<(), SessionError>> {
+        ready(self.change(|contents| contents.home_data_centre = id))
+    }
+
+    fn dc_option(&self, id: i32) -> Result<Option<DcOption>, SessionError> {
+        Ok(self.lock().data_centres.get(&id).cloned())
+    }
+
+    fn set_dc_option(&self, option: &DcOption) -> BoxFuture<'_, Result<(), SessionError>> {
+        let (signed_in, known) = {
+            let contents = self.lock();
+            let key = contents.data_centres.get(&option.id).and_then(|known| known.auth_key);
+            (contents.myself.is_some(), key)
+        };
+        // grammers answers "key unknown" with a new key; for a signed-in account that would silently end the login.
+        if signed_in && known.is_some() && known != option.auth_key {
+            return ready(Err(SessionError::KeyRefused(option.id)));
+        }
+        ready(self.change(|contents| {
+            contents.data_centres.insert(option.id, option.clone());
+        }))
+    }
+
+    fn peer(&self, id: PeerId) -> BoxFuture<'_, Result<Option<PeerInfo>, SessionError>> {
+        let myself = self.lock().myself.clone();
+        ready(Ok(myself.filter(|info| id == PeerId::self_user() || info.id() == id)))
+    }
+
+    fn cache_peer(&self, info: PeerInfo) -> BoxFuture<'_, Result<(), SessionError>> {
+        ready(match info {
+            PeerInfo::User { is_self: Some(true), .. } => self.change(|contents| contents.myself = Some(info)),
+            _ => Ok(()),
+        })
+    }
+
+    // The update state lives as long as the connection: a lost reply is looked for in the chat's history, which needs no
+    // state that could be stale after a restore.
+    fn updates_state(&self) -> BoxFuture<'_, Result<UpdatesState, SessionError>> {
+        ready(Ok(self.updates.lock().unwrap_or_else(PoisonError::into_inner).clone()))
+    }
+
+    fn set_update_state(&self, update: UpdateState) -> BoxFuture<'_, Result<(), SessionError>> {
+        let mut state = self.updates.lock().unwrap_or_else(PoisonError::into_inner);
+        match update {
+            UpdateState::All(all) => *state = all,
+            UpdateState::Primary { pts, date, seq } => (state.pts, state.date, state.seq) = (pts, date, seq),
+            UpdateState::Secondary { qts } => state.qts = qts,
+            UpdateState::Channel { id, pts } => {
+                state.channels.retain(|channel| channel.id != id);
+                state.channels.push(ChannelState { id, pts });
+            }
+        }
+        drop(state);
+        ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn simulated() -> DataCentres {
+        DataCentres::Simulated(vec![crate::config::TestDataCentre {
+            id: 2,
+            address: "127.0.0.1:4433".parse().unwrap(),
+            key_seed: crate::config::secret::Secret::new("seed".into()),
+        }])
+    }
+
+    #[tokio::test]
+    async fn a_session_survives_and_keeps_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = SessionFile::path(folder.path(), "alice");
+        let session = SessionFile::create(path.clone(), "alice", &simulated());
+        assert!(matches!(
+            SessionFile::open(folder.path(), "alice", &simulated()),
+            Err(SessionError::NotSignedIn(account)) if account == "alice"
+        ));
+        session.sign_in(1001).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+
+        let again = SessionFile::open(folder.path(), "alice", &simulated()).unwrap();
+        assert_eq!(again.my_id(), Some(1001));
+        let mut option = again.dc_option(2).unwrap().unwrap();
+        assert!(option.auth_key.is_some());
+        option.auth_key = Some([7; 256]);
+        assert!(matches!(again.set_dc_option(&option).await, Err(SessionError::KeyRefused(2))));
+        assert!(matches!(
+            SessionFile::open(folder.path(), "alice", &DataCentres::Telegram),
+            Err(SessionError::OtherNetwork { .. })
+        ));
+    }
+
+    #[test]
+    fn a_damaged_file_is_told_apart_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = SessionFile::path(folder.path(), "alice");
+        for damage in [&b""[..], b"{", b"{\"version\":1}"] {
+            fs::write(&path, damage).unwrap();
+            assert!(matches!(
+                SessionFile::open(folder.path(), "alice", &simulated()),
+                Err(SessionError::Damaged(_))
+            ));
+            assert_eq!(fs::read(&path).unwrap(), damage);
+        }
+        fs::write(&path, b"{\"version\":2}").unwrap();
+        assert!(matches!(SessionFile::open(folder.path(), "alice", &simulated()), Err(SessionError::TooNew(_))));
+    }
+}
