@@ -1,1 +1,4 @@
 //! Shell.
+
+pub mod secrets;
+pub mod workdir;

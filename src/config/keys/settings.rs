@@ -1,0 +1,169 @@
+//! The keys of a file, of the settings tables and of an account.
+
+use super::shape::{Key, Shape, TableKeys};
+use super::task::{DAY, TASK, YEAR};
+
+const PROXY: Shape = Shape::Text {
+    such_as: "\"socks5://127.0.0.1:1080\"",
+    pattern: r"^socks5://([^\s/?#@]*@)?[^\s/?#@]+:[0-9]{1,5}/?$",
+};
+
+/// A secret: the text itself, or where it is kept.
+const SECRET: Shape = Shape::Either {
+    says: "text in quotes, or where the secret is kept: { file = \"/…\" }, { env = \"…\" } or { credential = \"…\" }",
+    shapes: &[
+        Shape::Text { such_as: "{ file = \"/…\" }", pattern: "" },
+        Shape::Table(&TableKeys {
+            title: "a secret's place",
+            keys: &[
+                Key::new(
+                    "file",
+                    Shape::Text { such_as: "\"/etc/credstore/api-hash\"", pattern: "^/" },
+                    "Absolute path of a file that only its owner can read. A line break at its end is not part of the secret.",
+                ),
+                Key::new(
+                    "env",
+                    Shape::Text { such_as: "\"API_HASH\"", pattern: "^[A-Za-z_][A-Za-z0-9_]*$" },
+                    "Name of an environment variable.",
+                ),
+                Key::new(
+                    "credential",
+                    Shape::Text { such_as: "\"api-hash\"", pattern: "^[^/]+$" },
+                    "Name of a systemd credential (LoadCredential=).",
+                ),
+            ],
+            exactly_one: &["file", "env", "credential"],
+            later: &[],
+        }),
+    ],
+};
+
+const TEST_DATA_CENTRE: TableKeys = TableKeys::new(
+    "a test data centre",
+    &[
+        Key::new("id", Shape::Integer { least: 1, most: 5 }, "Number of the data centre.").required(),
+        Key::new(
+            "address",
+            Shape::Text { such_as: "\"127.0.0.1:4430\"", pattern: r"^(127\.|\[::1\]:)" },
+            "Loopback address and port of the simulated data centre.",
+        )
+        .required(),
+        Key::new(
+            "key_seed",
+            Shape::Text { such_as: "\"any text\"", pattern: "" },
+            "The keys that are known beforehand are derived from it.",
+        )
+        .required(),
+    ],
+);
+
+const TELEGRAM: TableKeys = TableKeys::new(
+    "[telegram]",
+    &[
+        Key::new(
+            "api_id",
+            Shape::Integer { least: 1, most: i32::MAX as i64 },
+            "Your own api_id from https://my.telegram.org. The variable TG_API_ID wins.",
+        ),
+        Key::new("api_hash", SECRET, "The api_hash that belongs to api_id. The variable TG_API_HASH wins."),
+        Key::new(
+            "proxy",
+            PROXY,
+            "SOCKS5 proxy, with `user:password@` before the host if it asks for them. The variable TG_PROXY wins; an \
+             account may name its own.",
+        ),
+        Key::new(
+            "connect",
+            Shape::Word(&["on-demand", "always"]),
+            "Connect shortly before a run, or stay connected. Default: on-demand.",
+        ),
+        Key::new(
+            "test_data_centres",
+            Shape::List(&Shape::Table(&TEST_DATA_CENTRE)),
+            "Simulated data centres for tests, used instead of Telegram.",
+        ),
+    ],
+);
+
+const HTTP: TableKeys = TableKeys::new(
+    "[http]",
+    &[Key::new(
+        "listen",
+        Shape::Text {
+            such_as: "\"127.0.0.1:9464\" or \"unix:/run/tgsignd/http.sock\"",
+            pattern: "^(unix:/.+|.+:[0-9]{1,5})$",
+        },
+        "IP address and port, or `unix:` and an absolute path, of the health and metrics listener. When it is set, the \
+         variable PORT is ignored. Default: 127.0.0.1:9464.",
+    )],
+);
+
+const LOG: TableKeys = TableKeys::new(
+    "[log]",
+    &[
+        Key::new(
+            "format",
+            Shape::Word(&["auto", "pretty", "json"]),
+            "Shape of a line. Default: auto, which is pretty on a terminal and under journald, else json.",
+        ),
+        Key::new(
+            "level",
+            Shape::Text { such_as: "\"info\" or \"info,tgsignd=debug\"", pattern: "" },
+            "off, error, warn, info, debug or trace; also by module, as in `info,tgsignd=debug`. Default: info.",
+        ),
+    ],
+);
+
+const HISTORY: TableKeys = TableKeys::new(
+    "[history]",
+    &[
+        Key::new(
+            "runs",
+            Shape::Duration { least: DAY, most: 100 * YEAR },
+            "How long finished runs are kept; at least as long as every task's `missed` window. Default: 400d.",
+        ),
+        Key::new(
+            "transcripts",
+            Shape::Duration { least: DAY, most: 100 * YEAR },
+            "How long the transcripts of runs are kept. Default: 30d.",
+        ),
+    ],
+);
+
+/// The keys of `[accounts.NAME]`.
+pub(in crate::config) static ACCOUNT: TableKeys = TableKeys::new(
+    "an account",
+    &[
+        Key::new(
+            "phone",
+            Shape::Text { such_as: "\"+8613800000000\"", pattern: r"^\+[0-9 ()\-]{7,24}$" },
+            "Phone number with + and country code. Only a hint for `tgsignd login`.",
+        ),
+        Key::new("proxy", PROXY, "SOCKS5 proxy of this account, instead of the one of [telegram]."),
+    ],
+);
+
+/// The keys at the top of a file.
+pub(in crate::config) static FILE: TableKeys = TableKeys {
+    title: "a file",
+    keys: &[
+        Key::new(
+            "version",
+            Shape::Integer { least: 1, most: 1 },
+            "Version of the file format, always 1. It stands in tgsignd.toml and nowhere else.",
+        ),
+        Key::new("telegram", Shape::Table(&TELEGRAM), "How Telegram is reached. Only in tgsignd.toml."),
+        Key::new("http", Shape::Table(&HTTP), "The health and metrics listener. Only in tgsignd.toml."),
+        Key::new("log", Shape::Table(&LOG), "Log output. Only in tgsignd.toml."),
+        Key::new("history", Shape::Table(&HISTORY), "How long things are kept. Only in tgsignd.toml."),
+        Key::new(
+            "defaults",
+            Shape::Table(&TASK),
+            "What holds for every task that does not say otherwise: any key of a task. Only in tgsignd.toml.",
+        ),
+        Key::new("accounts", Shape::Named(&ACCOUNT), "Telegram accounts by name, in any file."),
+        Key::new("tasks", Shape::Named(&TASK), "Check-ins by name, in any file."),
+    ],
+    exactly_one: &[],
+    later: &["backup", "ai"],
+};

@@ -1,0 +1,20 @@
+//! Values become the parts of a [`Snapshot`](super::Snapshot). Every function reports what is wrong at its place, goes on
+//! where it can, and returns `None` or an invalid field when its result cannot be used.
+
+mod account;
+mod chat;
+mod environment;
+mod fingerprint;
+mod pattern;
+mod schedule;
+mod settings;
+mod steps;
+mod task;
+mod value;
+
+pub(super) use account::account;
+pub(super) use environment::Environment;
+pub(super) use pattern::Patterns;
+pub(super) use schedule::Schedules;
+pub(super) use settings::{history, http, log, telegram};
+pub(super) use task::{Parts, World};
