@@ -2,6 +2,7 @@
 
 mod arguments;
 mod output;
+pub mod plan;
 
 pub use arguments::{Cli, Command, Format};
 pub use output::{CliError, Exit};
