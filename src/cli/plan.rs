@@ -165,7 +165,7 @@ mod tests {
                 missed: MissedPolicy::Skip,
                 deadline: None,
             },
-            timeout: Duration::from_secs(180),
+            timeout: Duration::from_mins(3),
             retry: Retry { attempts: 1, delay: Duration::ZERO },
             chat: ChatRef::Id(1),
             topic: None,
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn the_table_holds_the_runs_and_the_notes_stay_apart() {
         let off = Task { enabled: false, ..task("off", "10:00", Tz::UTC, Duration::ZERO) };
-        let snapshot = snapshot([task("daily", "09:30", Tz::Asia__Shanghai, Duration::from_secs(60)), off]);
+        let snapshot = snapshot([task("daily", "09:30", Tz::Asia__Shanghai, Duration::from_mins(1)), off]);
         let args = arguments(&["--from", "2026-11-22T00:00:00Z"]);
         let write = |seed: Option<&Seed>, next: &str| {
             let args = PlanArgs { next: next.to_owned(), from: args.from, task: None };

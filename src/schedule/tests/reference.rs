@@ -104,7 +104,7 @@ fn model() -> impl Strategy<Value = Model> {
     // The hours in which zones change are drawn more often than the others.
     let hours = prop_oneof![
         field(0, 23, true),
-        field(0, 3, true).prop_map(|field| Field { written: field.written.replace("*", "0-3"), ..field })
+        field(0, 3, true).prop_map(|field| Field { written: field.written.replace('*', "0-3"), ..field })
     ];
     (field(0, 59, true), hours, field(1, 28, false), field(1, 12, true), field(0, 6, false)).prop_map(
         |(minutes, hours, days, months, weekdays)| {
