@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::config::reader::Value;
-use crate::script::{Pattern, PatternSource};
+use crate::script::{Pattern, PatternError, PatternSource};
 
 /// The regular expressions compiled so far: tasks of one kind share theirs.
 #[derive(Default)]
@@ -68,10 +68,11 @@ fn between_slashes(text: &str) -> Option<(&str, bool)> {
 }
 
 /// One line: the full text of a syntax error repeats the pattern on several.
-fn reason(error: &regex::Error) -> String {
+fn reason(error: &PatternError) -> String {
     match error {
-        regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
-        error => {
+        PatternError::Regex(regex::Error::CompiledTooBig(_)) => "it is too large".to_owned(),
+        PatternError::Empty => error.to_string(),
+        PatternError::Regex(error) => {
             let text = error.to_string();
             let last = text.lines().next_back().unwrap_or_default();
             last.strip_prefix("error: ").unwrap_or("its syntax is wrong").to_owned()

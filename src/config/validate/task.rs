@@ -157,9 +157,7 @@ impl<'a> World<'a> {
             timezone.required(|| missing("timezone", "timezone = \"Asia/Shanghai\" in the task or in [defaults]"));
         let chat = chat.required(|| missing("chat", "chat = \"@name_of_the_bot\""));
         let steps = steps.required(|| missing("steps", "steps = [{ send = '/checkin' }]"));
-        if let (Some(schedule), Some(zone)) = (&schedule, zone) {
-            self.schedules.parse(schedule, zone)?;
-        }
+        let parsed = schedule.as_ref().and_then(|entries| self.schedules.parse(entries));
         let timeout = timeout.or_default(DEFAULT_TIMEOUT);
         if let (Some(steps), Some(timeout)) = (&steps, timeout) {
             warn_of_long_waits(steps, timeout);
@@ -172,6 +170,7 @@ impl<'a> World<'a> {
         };
         let timing = Timing {
             zone: zone?,
+            schedule: parsed?,
             jitter: jitter.or_default(Duration::ZERO)?,
             stagger: stagger.or_default(DEFAULT_STAGGER)?,
             missed: missed.or_default(MissedPolicy::RunOnce { within: DEFAULT_MISSED_WITHIN })?,
@@ -189,8 +188,10 @@ impl<'a> World<'a> {
             delete_after: delete_after.optional()?,
             script: Arc::new(script),
             fingerprint: String::new(),
+            schedule_fingerprint: String::new(),
         };
         let entries: Vec<_> = schedule.iter().map(|entry| entry.text).collect();
+        task.schedule_fingerprint = super::schedule::fingerprint(&entries, task.timing.zone);
         task.fingerprint = fingerprint(&task, &entries);
         sound.then_some(task)
     }
