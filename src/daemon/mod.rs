@@ -2,14 +2,27 @@
 //!
 //! | file | what it owns |
 //! |---|---|
+//! | [`service`] | the loop |
+//! | [`account`], `attempt`, `recorder` | one actor for each account, and what it does for an order |
+//! | [`watcher`], [`workdir`], [`reload`], [`last_good`] | from a changed folder to a configuration |
+//! | [`datadir`] | folders, lock and ledger |
+//! | [`logging`] | log lines |
 //! | [`ticker`] | wakes the loop at the kernel's deadline |
-//! | [`workdir`] | reads the workdir |
 //! | [`secrets`] | reads what secret references point to |
 //! | [`control`] | the socket through which commands reach the daemon |
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a shell reads the clock, the disk and the network")]
 
+pub mod account;
+mod attempt;
 pub mod control;
+pub mod datadir;
+pub mod last_good;
+pub mod logging;
+mod recorder;
+pub mod reload;
 pub mod secrets;
+pub mod service;
 pub mod ticker;
+pub mod watcher;
 pub mod workdir;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -9,10 +10,10 @@ use super::agenda::{Agenda, Item, PairKey};
 use super::order::{Alarm, Effect, RunOrder, Work};
 use super::pair::{Pair, Waiting};
 use super::record::{ClaimHistory, NotRun, Position, RunRecord, Trigger};
-use super::status::{AccountStatus, MissedReason, RunningRun, Status};
+use super::status::{AccountStatus, LedgerSizes, MissedReason, RunningRun, Status};
 use crate::config::{Snapshot, Task};
 use crate::names::{AccountName, RunId, RunKey, Slot, TaskName};
-use crate::schedule::Seed;
+use crate::schedule::{MissedPolicy, Seed};
 use crate::script::Outcome;
 
 /// What the ledger knew when the process began.
@@ -58,6 +59,18 @@ pub enum Event {
     Dropped {
         /// The slot.
         key: RunKey,
+    },
+    /// An account's task died with everything it was doing.
+    ActorLost {
+        /// The account.
+        account: AccountName,
+    },
+    /// The ledger was measured, or could not be.
+    Measured(Result<LedgerSizes, String>),
+    /// Telegram answered calls with errors.
+    RpcErrors {
+        /// Their codes.
+        codes: Vec<i32>,
     },
     /// Something about an account changed.
     Account {
@@ -153,6 +166,16 @@ impl Kernel {
         self.snapshot.as_ref()
     }
 
+    /// The longest window of any task: no slot before it can be claimed any more.
+    pub fn longest_window(&self) -> Duration {
+        let tasks = self.snapshot.iter().flat_map(|snapshot| snapshot.tasks.values());
+        let window = |task: &Arc<Task>| match task.timing.missed {
+            MissedPolicy::RunOnce { within } => within,
+            MissedPolicy::Skip => Duration::ZERO,
+        };
+        tasks.map(window).max().unwrap_or_default()
+    }
+
     /// Whether no run is in progress.
     pub fn is_idle(&self) -> bool {
         self.running.is_empty()
@@ -175,6 +198,27 @@ impl Kernel {
             Event::Dropped { key } => {
                 self.running.remove(&(key.task.clone(), key.account.clone()));
                 self.status.running.retain(|run| run.key != key);
+                Vec::new()
+            }
+            Event::ActorLost { account } => {
+                self.running.retain(|(_, of), _| *of != account);
+                self.status.running.retain(|run| run.key.account != account);
+                Vec::new()
+            }
+            Event::Measured(Ok(sizes)) => {
+                self.status.ledger.sizes = Some(sizes);
+                self.status.ledger.error = None;
+                Vec::new()
+            }
+            Event::Measured(Err(error)) => {
+                self.status.ledger.error = Some(error);
+                self.status.ledger.errors_total += 1;
+                Vec::new()
+            }
+            Event::RpcErrors { codes } => {
+                for code in codes {
+                    *self.status.totals.rpc_errors.entry(code).or_default() += 1;
+                }
                 Vec::new()
             }
             Event::Account { account, status } => self.account(account, status),

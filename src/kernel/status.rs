@@ -276,6 +276,9 @@ pub struct Totals {
     pub reloads_rejected: u64,
     /// Errors that Telegram answered with, by code (`420` is a flood wait).
     pub rpc_errors: BTreeMap<i32, u64>,
+    /// Alarms that were raised, by kind.
+    #[serde(default)]
+    pub alarms: BTreeMap<String, u64>,
     /// Connections that were opened again after they broke.
     pub reconnects: u64,
     /// Times the wall clock jumped against the monotonic one.
@@ -294,6 +297,7 @@ impl Default for Totals {
             reloads_accepted: 0,
             reloads_rejected: 0,
             rpc_errors: BTreeMap::new(),
+            alarms: BTreeMap::new(),
             reconnects: 0,
             clock_steps: 0,
             ticks: 0,

@@ -19,6 +19,7 @@ mod record {
     pub(in crate::ledger) use crate::kernel::record::*;
 }
 mod sqlite;
+pub mod transcript;
 
 pub use engine::{Engine, Ledger};
 pub use error::{LedgerError, StorageProblem};

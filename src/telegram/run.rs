@@ -242,7 +242,7 @@ impl<R: Recorder> Run<'_, R> {
         let gap = self.gap;
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => Turn::Inputs(vec![Input::Expired]),
+            () = stopped(stop) => Turn::Inputs(vec![Input::Expired]),
             updates = self.connection.updates.recv() => match updates {
                 Some(updates) => self.heard(updates),
                 // The runner is gone; reading the history replaces the connection.
@@ -333,7 +333,7 @@ impl<R: Recorder> Run<'_, R> {
     async fn send(&mut self, step: usize, text: &str) -> Result<Input, RunError> {
         let random_id = (self.plan.random_id)(step);
         self.mark(JournalMark::Begun { step, date: now() }, Some(random_id)).await?;
-        let request = history::send_message(&self.chat, text, random_id);
+        let mut request = history::send_message(&self.chat, text, random_id);
         let mut tries = 0;
         loop {
             tries += 1;
@@ -356,6 +356,12 @@ impl<R: Recorder> Run<'_, R> {
                         Ok(None) if tries < 3 => {}
                         Ok(None) | Err(_) => return Ok(Input::Lost { step }),
                     }
+                }
+                error if tries == 1 && is_stale_peer(error) => {
+                    // What the session remembers of the chat is no longer true.
+                    chats::forget(self.connection, self.plan.chat)?;
+                    self.chat.peer = chats::find(self.connection, self.plan.chat).await?;
+                    request = history::send_message(&self.chat, text, random_id);
                 }
                 error => return Ok(Input::SendRefused { step, refusal: refusal(error) }),
             }
@@ -436,6 +442,16 @@ impl<R: Recorder> Run<'_, R> {
     fn can_sit_out(&self, wait: Duration) -> bool {
         wait <= LONGEST_FLOOD_WAIT && self.started.elapsed() + wait < self.plan.timeout
     }
+}
+
+/// Waits for the end of the daemon.
+pub async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that nobody can say so any more, which is the end as well.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn is_stale_peer(error: &CallError) -> bool {
+    ["PEER_ID_INVALID", "CHANNEL_INVALID", "USER_ID_INVALID"].iter().any(|name| error.is(name))
 }
 
 fn refusal(error: &CallError) -> Refusal {

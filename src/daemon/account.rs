@@ -1,0 +1,320 @@
+//! One actor for each account: its queue, its one connection, its runs, one after the other.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
+use tracing::{Instrument, debug, info, info_span, warn};
+
+use super::attempt;
+use crate::config::{Connect, Task};
+use crate::kernel::record::{Instance, RunRecord};
+use crate::kernel::status::AccountStatus;
+use crate::kernel::{Event, RunOrder};
+use crate::ledger::LedgerHandle;
+use crate::names::AccountName;
+use crate::telegram::chats;
+use crate::telegram::connection::{Connection, Settings};
+use crate::telegram::data_centre::DataCentres;
+use crate::telegram::error::CallError;
+use crate::telegram::history;
+use crate::telegram::run::stopped;
+use crate::telegram::session::{SessionError, SessionFile};
+
+/// How long an idle connection of `connect = "on-demand"` stays open: long enough for the next task in the queue, short
+/// enough that hundreds of accounts do not add up.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Pauses between attempts to connect: doubled up to the last.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How the account is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// For new connections.
+    pub settings: Settings,
+    /// Where they go.
+    pub data_centres: DataCentres,
+    /// When they are opened.
+    pub connect: Connect,
+}
+
+/// What all actors share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The data directory.
+    pub datadir: PathBuf,
+    /// Claims and runs.
+    pub ledger: LedgerHandle,
+    /// Secrets of the instance.
+    pub instance: Instance,
+    /// To the daemon's loop, or to whoever stands in its place.
+    pub events: mpsc::UnboundedSender<Event>,
+    /// Turns true when runs have to end.
+    pub stop: watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// Where the session files are.
+    pub fn sessions(&self) -> PathBuf {
+        self.datadir.join("sessions")
+    }
+
+    /// Where the transcripts are.
+    pub fn transcripts(&self) -> PathBuf {
+        self.datadir.join("logs").join("runs")
+    }
+}
+
+/// Something for an account to do.
+#[derive(Debug)]
+pub enum Job {
+    /// A run or a review; the answer goes to `reply` too, if a person waits for it.
+    Run {
+        /// What.
+        order: Box<RunOrder>,
+        /// To whoever asked for it.
+        reply: Option<mpsc::Sender<RunReply>>,
+    },
+    /// Delete own messages.
+    Delete {
+        /// Where.
+        task: Arc<Task>,
+        /// Which.
+        messages: Vec<i32>,
+    },
+    /// Connect differently from now on.
+    Reach(Reach),
+    /// Close the connection; the session file has changed.
+    Reconnect,
+}
+
+/// What came of a run that a person asked for.
+#[derive(Debug)]
+pub enum RunReply {
+    /// It ended.
+    Ended(Box<RunRecord>),
+    /// It could not begin.
+    Refused(String),
+}
+
+/// The way to an actor; the actor ends when it is dropped.
+#[derive(Debug)]
+pub struct AccountHandle {
+    jobs: mpsc::UnboundedSender<Job>,
+}
+
+impl AccountHandle {
+    /// Starts the actor of an account. `tasks` tells when it ends.
+    pub fn start(name: AccountName, reach: Reach, shared: Arc<Shared>, tasks: &mut JoinSet<()>) -> (Self, Id) {
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let span = info_span!("account", account = %name);
+        let task = tasks.spawn(Account::new(name, reach, shared).work(queue).instrument(span));
+        (Self { jobs }, task.id())
+    }
+
+    /// Gives the actor something to do; it comes back when the actor has died.
+    pub fn give(&self, job: Job) -> Result<(), Job> {
+        self.jobs.send(job).map_err(|mpsc::error::SendError(job)| job)
+    }
+}
+
+/// The state of an actor.
+pub(super) struct Account {
+    pub(super) name: AccountName,
+    pub(super) reach: Reach,
+    pub(super) shared: Arc<Shared>,
+    pub(super) connection: Option<Connection>,
+    pub(super) status: AccountStatus,
+}
+
+impl Account {
+    /// An account without a connection.
+    pub(super) fn new(name: AccountName, reach: Reach, shared: Arc<Shared>) -> Self {
+        Self { name, reach, shared, connection: None, status: AccountStatus::default() }
+    }
+
+    async fn work(mut self, mut queue: mpsc::UnboundedReceiver<Job>) {
+        let mut stop = self.shared.stop.clone();
+        let mut idle_since = Instant::now();
+        if self.reach.connect == Connect::Always {
+            self.try_connect().await;
+        }
+        loop {
+            let always = self.reach.connect == Connect::Always;
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => break,
+                job = queue.recv() => {
+                    let Some(job) = job else { break };
+                    self.status.queue_length = queue.len();
+                    self.perform(job).await;
+                    idle_since = Instant::now();
+                }
+                // Drained, so that messages of other chats do not pile up.
+                updates = async { self.connection.as_mut()?.updates.recv().await }, if self.connection.is_some() => {
+                    if updates.is_none() {
+                        self.close();
+                    }
+                }
+                () = tokio::time::sleep_until(idle_since + LINGER), if self.connection.is_some() && !always => self.close(),
+                () = tokio::time::sleep(LONGEST_PAUSE), if self.connection.is_none() && always => self.try_connect().await,
+            }
+        }
+        self.close();
+    }
+
+    async fn perform(&mut self, job: Job) {
+        match job {
+            Job::Run { order, reply } => {
+                let span = info_span!("run", run_id = tracing::field::Empty, task = %order.key.task, slot = %order.key.slot);
+                attempt::carry_out(self, *order, reply).instrument(span).await;
+            }
+            Job::Delete { task, messages } => {
+                if let Err(error) = self.delete(&task, messages).await {
+                    warn!(%error, task = %task.name, "own messages could not be deleted");
+                }
+            }
+            Job::Reach(reach) => {
+                if reach != self.reach {
+                    self.close();
+                    self.reach = reach;
+                }
+            }
+            Job::Reconnect => {
+                self.close();
+                self.status.authorized = None;
+                if self.reach.connect == Connect::Always {
+                    self.try_connect().await;
+                }
+            }
+        }
+    }
+
+    async fn delete(&mut self, task: &Task, messages: Vec<i32>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.connect().await?;
+        let connection = self.connection.as_ref().ok_or("no connection")?;
+        let peer = chats::find(connection, &task.chat).await?;
+        history::delete(connection, peer, messages).await?;
+        Ok(())
+    }
+
+    async fn try_connect(&mut self) {
+        if let Err(error) = self.connect().await {
+            warn!(%error, "cannot connect");
+        }
+    }
+
+    /// Opens the connection unless it is open. Telegram is asked whether the session is still valid.
+    pub(super) async fn connect(&mut self) -> Result<(), ConnectError> {
+        if self.connection.as_ref().is_some_and(Connection::is_broken) {
+            self.close();
+        }
+        if self.connection.is_some() {
+            return Ok(());
+        }
+        let opened = self.open().await;
+        match &opened {
+            Ok(connection) => {
+                debug!("connected");
+                self.status.authorized = Some(true);
+                self.status.connected = true;
+                self.status.flood_wait_until = None;
+                self.status.error = None;
+                debug_assert!(!connection.is_broken());
+            }
+            Err(error) => {
+                self.status.connected = false;
+                self.status.error = Some(error.to_string());
+                if error.is_final() {
+                    self.status.authorized = Some(false);
+                }
+            }
+        }
+        self.tell();
+        self.connection = Some(opened?);
+        Ok(())
+    }
+
+    async fn open(&self) -> Result<Connection, ConnectError> {
+        let (folder, name, centres) = (self.shared.sessions(), self.name.clone(), self.reach.data_centres.clone());
+        let session = tokio::task::spawn_blocking(move || SessionFile::open(&folder, name.as_str(), &centres))
+            .await
+            .map_err(|error| CallError::Session(error.to_string()))??;
+        let connection = Connection::new(session, self.reach.settings.clone());
+        connection.check_authorised().await?;
+        Ok(connection)
+    }
+
+    /// Closes the connection.
+    pub(super) fn close(&mut self) {
+        if self.connection.take().is_some() {
+            debug!("disconnected");
+            self.status.connected = false;
+            self.tell();
+        }
+    }
+
+    /// Reports what a call said about the account.
+    pub(super) fn learn(&mut self, error: &CallError) {
+        match error {
+            CallError::Unauthorised(_) => {
+                self.status.authorized = Some(false);
+                self.close();
+            }
+            CallError::FloodWait(wait) => self.status.flood_wait_until = Some(chrono::Utc::now() + *wait),
+            _ => {}
+        }
+        self.status.error = Some(error.to_string());
+        self.tell();
+    }
+
+    /// Publishes the status.
+    pub(super) fn tell(&self) {
+        let _ = self.shared.events.send(Event::Account { account: self.name.clone(), status: self.status.clone() });
+    }
+
+    /// Connects, trying again with growing pauses until `give_up` or until the daemon stops.
+    pub(super) async fn connect_until(&mut self, give_up: Instant) -> Result<(), ConnectError> {
+        let mut pause = FIRST_PAUSE;
+        let mut stop = self.shared.stop.clone();
+        loop {
+            let error = match self.connect().await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if error.is_final() || Instant::now() + pause >= give_up {
+                return Err(error);
+            }
+            info!(%error, pause_seconds = pause.as_secs(), "cannot connect, trying again");
+            tokio::select! {
+                () = stopped(&mut stop) => return Err(error),
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl ConnectError {
+    /// Whether only a person can help.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Session(error) => !matches!(error, SessionError::File { .. }),
+            Self::Call(error) => matches!(error, CallError::Unauthorised(_) | CallError::Session(_)),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The traces of one attempt: marks in the ledger, lines in the transcript.
+
+use std::path::Path;
+
+use chrono::Utc;
+use tracing::{debug, warn};
+
+use crate::kernel::record::JournalEntry;
+use crate::ledger::LedgerHandle;
+use crate::ledger::transcript::{Transcript, TranscriptEvent, TranscriptLine};
+use crate::names::RunId;
+use crate::script::{ChatMessage, JournalMark, Script, Verb, Verdict};
+use crate::telegram::run::{Note, Recorder};
+
+/// Keeps what one attempt does.
+pub(super) struct RunRecorder {
+    ledger: LedgerHandle,
+    run_id: RunId,
+    attempt: u32,
+    steps: Vec<String>,
+    /// `None` after the first write that failed: a transcript is for people, and no reason to miss a sign-in.
+    transcript: Option<Transcript>,
+    /// Codes of errors that Telegram answered with.
+    pub(super) error_codes: Vec<i32>,
+}
+
+impl RunRecorder {
+    /// Begins, or goes on with, the transcript below `folder`.
+    pub(super) fn new(ledger: LedgerHandle, folder: &Path, run_id: RunId, attempt: u32, script: &Script) -> Self {
+        let transcript = Transcript::create(folder, &run_id)
+            .inspect_err(|error| warn!(%error, folder = %folder.display(), "this run has no transcript"))
+            .ok();
+        let steps = script.steps.iter().map(|step| describe(&step.verb)).collect();
+        Self { ledger, run_id, attempt, steps, transcript, error_codes: Vec::new() }
+    }
+
+    /// The last line.
+    pub(super) fn outcome(&mut self, verdict: &Verdict) {
+        self.line(TranscriptEvent::Outcome { outcome: verdict.outcome, text: verdict.reason.clone() });
+    }
+
+    /// A line of our own.
+    pub(super) fn remark(&mut self, text: impl Into<String>) {
+        self.line(TranscriptEvent::Note { text: text.into() });
+    }
+
+    fn line(&mut self, event: TranscriptEvent) {
+        let Some(transcript) = &mut self.transcript else { return };
+        if let Err(error) = transcript.append(&TranscriptLine { at: Utc::now(), event }) {
+            warn!(%error, "the transcript ends here");
+            self.transcript = None;
+        }
+    }
+}
+
+fn describe(verb: &Verb) -> String {
+    match verb {
+        Verb::Send(text) => format!("send {text}"),
+        Verb::Click(patterns) => {
+            let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+            format!("click {}", patterns.join(" or "))
+        }
+        Verb::Expect(pattern) => format!("expect {pattern}"),
+        Verb::Wait(time) => format!("wait {}s", time.as_secs_f32()),
+    }
+}
+
+fn labels(message: &ChatMessage) -> Vec<Vec<String>> {
+    message.keyboard.iter().map(|row| row.iter().map(|button| button.text.clone()).collect()).collect()
+}
+
+impl Recorder for RunRecorder {
+    async fn mark(&mut self, mark: &JournalMark, random_id: Option<i64>) -> Result<(), String> {
+        if let JournalMark::Begun { step, .. } = mark {
+            let text = self.steps.get(*step).cloned().unwrap_or_default();
+            debug!(step, "step");
+            self.line(TranscriptEvent::Step { step: *step, attempt: self.attempt, text });
+        }
+        let entry = JournalEntry { at: Utc::now(), attempt: self.attempt, mark: mark.clone(), random_id };
+        self.ledger.journal(self.run_id.clone(), entry).await.map_err(|error| error.to_string())
+    }
+
+    fn note(&mut self, note: Note<'_>) {
+        let event = match note {
+            Note::Sent { message_id, text } => TranscriptEvent::Sent { message_id, text: text.to_owned() },
+            Note::Message(message) => TranscriptEvent::Message {
+                message_id: message.id,
+                text: message.text.clone(),
+                buttons: labels(message),
+            },
+            Note::Edited(message) => {
+                TranscriptEvent::Edit { message_id: message.id, text: message.text.clone(), buttons: labels(message) }
+            }
+            Note::Clicked { message_id, label } => TranscriptEvent::Clicked { message_id, text: label.to_owned() },
+            Note::Popup(popup) => TranscriptEvent::Popup { text: popup.text.clone().unwrap_or_default() },
+            Note::Trouble(error) => {
+                warn!(%error, "trouble with Telegram");
+                self.error_codes.extend(error.code());
+                TranscriptEvent::Note { text: error.to_string() }
+            }
+        };
+        self.line(event);
+    }
+}

@@ -1,0 +1,55 @@
+//! What comes over the control socket.
+
+use chrono::Utc;
+use tokio::sync::mpsc;
+use tracing::info;
+
+use super::Service;
+use crate::daemon::account::{Job, RunReply};
+use crate::daemon::control::{Call, Reply, Request};
+use crate::names::{AccountName, TaskName};
+
+impl Service {
+    pub(super) fn answer(&mut self, call: Call) {
+        match call.request {
+            Request::Status => {
+                self.publish();
+                let status = Box::new(self.status.borrow().as_ref().clone());
+                let _ = call.replies.try_send(Reply::Status(status));
+            }
+            Request::Once { task, account } => self.once(&task, account.as_ref(), &call.replies),
+            Request::Reconnect { account } => {
+                info!(%account, "the session was renewed");
+                if let Some(handle) = self.accounts.get(&account) {
+                    let _ = handle.give(Job::Reconnect);
+                }
+                let _ = call.replies.try_send(Reply::Done);
+            }
+        }
+    }
+
+    fn once(&mut self, task: &TaskName, account: Option<&AccountName>, replies: &mpsc::Sender<Reply>) {
+        let orders = match self.kernel.once(Utc::now(), task, account) {
+            Ok(orders) => orders,
+            Err(error) => {
+                let _ = replies.try_send(Reply::Refused { message: error.to_string() });
+                return;
+            }
+        };
+        for order in orders {
+            let (sender, mut answers) = mpsc::channel(1);
+            let replies = replies.clone();
+            let account = order.key.account.clone();
+            self.chores.spawn(async move {
+                let reply = match answers.recv().await {
+                    Some(RunReply::Ended(record)) => Reply::Run(record),
+                    Some(RunReply::Refused(reason)) => Reply::Refused { message: format!("{account}: {reason}") },
+                    None => Reply::Refused { message: format!("{account}: the account's task has ended") },
+                };
+                let _ = replies.send(reply).await;
+            });
+            self.order(Box::new(order), Some(sender));
+        }
+        self.dirty = true;
+    }
+}

@@ -1,0 +1,61 @@
+//! The running daemon: one loop that turns everything that happens into events, and the kernel's effects into work.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `start` | from a folder to a running daemon |
+//! | `turn` | the loop, and its end |
+//! | `effects` | what the kernel asks for |
+//! | `reload` | a changed workdir |
+//! | `commands` | what comes over the control socket |
+
+mod commands;
+mod effects;
+mod reload;
+mod start;
+mod turn;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
+
+pub use start::{Options, StartError, run};
+
+use super::account::{AccountHandle, Shared};
+use super::control::Call;
+use super::logging::LogControl;
+use super::ticker::{Ticker, Wake};
+use super::watcher::Watcher;
+use crate::kernel::status::Status;
+use crate::kernel::{Event, Kernel};
+use crate::names::AccountName;
+
+/// Everything the loop owns.
+struct Service {
+    workdir: PathBuf,
+    environment: BTreeMap<String, String>,
+    datadir: super::datadir::Datadir,
+    kernel: Kernel,
+    shared: Arc<Shared>,
+    accounts: BTreeMap<AccountName, AccountHandle>,
+    actors: JoinSet<()>,
+    actor_names: BTreeMap<Id, AccountName>,
+    /// Short work whose result nobody waits for.
+    chores: JoinSet<()>,
+    events: mpsc::UnboundedReceiver<Event>,
+    calls: mpsc::Receiver<Call>,
+    ticker: Ticker,
+    wakes: mpsc::Receiver<Wake>,
+    watcher: Watcher,
+    log: Option<LogControl>,
+    status: watch::Sender<Arc<Status>>,
+    published: Instant,
+    dirty: bool,
+    stop: watch::Sender<bool>,
+    /// The digest of a workdir that lacks what is there now; a second reading that agrees puts it in force.
+    removal: Option<String>,
+    last_seen: Option<String>,
+}

@@ -1,0 +1,168 @@
+//! A changed workdir.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use tracing::{error, info, warn};
+
+use super::Service;
+use crate::config::{Connect, Diff, Snapshot};
+use crate::daemon::account::Job;
+use crate::daemon::last_good;
+use crate::daemon::reload::{self, Accepted, Rejected};
+use crate::kernel::Event;
+use crate::kernel::agenda::PairKey;
+use crate::kernel::record::ActivePair;
+use crate::ledger::LedgerError;
+
+/// What disappeared has to be gone for that long: an editor, or a copy over the network, may be half-way.
+const REMOVAL_PAUSE: Duration = Duration::from_secs(2);
+
+impl Service {
+    /// Puts the first configuration in force.
+    pub(super) async fn begin(&mut self, accepted: Accepted, refused: Option<Rejected>) -> Result<(), LedgerError> {
+        self.watcher.was_read();
+        let from_last_good = refused.is_some();
+        self.put_in_force(accepted, !from_last_good).await?;
+        self.kernel.status().config.from_last_good = from_last_good;
+        if let Some(refused) = refused {
+            self.refuse(refused);
+        }
+        self.kernel.status().ledger.ready = true;
+        self.publish();
+        Ok(())
+    }
+
+    /// Reads the workdir and puts it in force as a whole, or changes nothing.
+    pub(super) async fn reload(&mut self) {
+        self.watcher.was_read();
+        let (workdir, environment) = (self.workdir.clone(), self.environment.clone());
+        let read = tokio::task::spawn_blocking(move || reload::read(&workdir, environment)).await;
+        match read {
+            Ok(Ok(accepted)) => self.consider(accepted).await,
+            Ok(Err(refused)) => self.refuse(refused),
+            Err(panic) => error!(%panic, "reading the workdir ended in a panic; please report it"),
+        }
+    }
+
+    async fn consider(&mut self, accepted: Accepted) {
+        let digest = accepted.snapshot.digest.clone();
+        self.kernel.status().config.last_reload_at = Some(Utc::now());
+        let Some(current) = self.kernel.snapshot().cloned() else { return };
+        if current.digest == digest {
+            self.removal = None;
+            self.last_seen = Some(digest);
+            let config = &mut self.kernel.status().config;
+            config.last_reload_accepted = Some(true);
+            config.errors.clear();
+            self.dirty = true;
+            return;
+        }
+        let diff = Diff::between(&current, &accepted.snapshot);
+        let removes = !diff.tasks.removed.is_empty() || !diff.accounts.removed.is_empty();
+        if removes && self.removal.as_ref() != Some(&digest) {
+            info!("tasks or accounts have disappeared; the workdir is read again before they are taken away");
+            self.removal = Some(digest);
+            self.watcher.read_again_in(REMOVAL_PAUSE);
+            return;
+        }
+        for line in diff.to_string().lines() {
+            info!("configuration: {line}");
+        }
+        let restart_needed = diff.restart_needed.iter().map(|key| (*key).to_owned()).collect();
+        if let Err(error) = self.put_in_force(accepted, true).await {
+            error!(%error, "the new configuration waits: the ledger refused");
+            self.kernel.status().ledger.error = Some(error.to_string());
+            return;
+        }
+        let status = self.kernel.status();
+        status.config.from_last_good = false;
+        status.config.restart_needed = restart_needed;
+        status.totals.reloads_accepted += 1;
+    }
+
+    async fn put_in_force(&mut self, accepted: Accepted, keep: bool) -> Result<(), LedgerError> {
+        let Accepted { snapshot, sources, warnings } = accepted;
+        for warning in warnings {
+            warn!("{warning}");
+        }
+        let snapshot = Arc::new(snapshot);
+        let active_since = self.active_since(&snapshot).await?;
+        self.removal = None;
+        self.last_seen = Some(snapshot.digest.clone());
+        if keep {
+            let datadir = self.datadir.path.clone();
+            let kept = tokio::task::spawn_blocking(move || last_good::keep(&datadir, &sources)).await;
+            if let Ok(Err(error)) = kept {
+                warn!(%error, "the configuration could not be kept in state/last-good");
+            }
+        }
+        let config = &mut self.kernel.status().config;
+        config.digest = Some(snapshot.digest.clone());
+        config.accepted_at = Some(Utc::now());
+        config.last_reload_at = Some(Utc::now());
+        config.last_reload_accepted = Some(true);
+        config.errors.clear();
+        if let Some(log) = &self.log
+            && let Err(error) = log.set_level(&snapshot.log.level)
+        {
+            warn!(%error, "the level of the log stays");
+        }
+        self.take_in(Event::Loaded { snapshot: Arc::clone(&snapshot), active_since });
+        self.reach_accounts(&snapshot);
+        Ok(())
+    }
+
+    async fn active_since(
+        &self,
+        snapshot: &Snapshot,
+    ) -> Result<BTreeMap<PairKey, chrono::DateTime<Utc>>, LedgerError> {
+        let pairs: Vec<ActivePair> = snapshot
+            .tasks
+            .values()
+            .filter(|task| task.enabled)
+            .flat_map(|task| {
+                task.accounts.iter().map(|account| ActivePair {
+                    task: task.name.clone(),
+                    account: account.clone(),
+                    schedule: task.schedule_fingerprint.clone(),
+                })
+            })
+            .collect();
+        let since = self.datadir.ledger.active_since(pairs.clone(), Utc::now()).await?;
+        Ok(pairs.into_iter().zip(since).map(|(pair, since)| ((pair.task, pair.account), since)).collect())
+    }
+
+    /// Tells running accounts how they are reached now, ends those that are gone, and starts those that are always connected.
+    fn reach_accounts(&mut self, snapshot: &Snapshot) {
+        self.accounts.retain(|name, _| snapshot.accounts.contains_key(name));
+        for (name, account) in &snapshot.accounts {
+            let Some(reach) = reload::reach(snapshot, account) else { continue };
+            if let Some(handle) = self.accounts.get(name) {
+                let _ = handle.give(Job::Reach(reach));
+            } else if reach.connect == Connect::Always {
+                self.account(name);
+            }
+        }
+    }
+
+    fn refuse(&mut self, refused: Rejected) {
+        let known: BTreeSet<&String> = self.kernel.status().config.errors.iter().collect();
+        let news = refused.0.iter().any(|line| !known.contains(line));
+        if news {
+            error!("the workdir has errors; the configuration in force stays");
+            for line in &refused.0 {
+                error!("{line}");
+            }
+            self.kernel.status().totals.reloads_rejected += 1;
+        }
+        let config = &mut self.kernel.status().config;
+        config.last_reload_at = Some(Utc::now());
+        config.last_reload_accepted = Some(false);
+        config.errors = refused.0;
+        self.removal = None;
+        self.dirty = true;
+    }
+}

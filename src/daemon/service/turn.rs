@@ -1,0 +1,167 @@
+//! The loop, and its end.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::Utc;
+use tokio::signal::unix::Signal;
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use super::Service;
+use super::start::notify_systemd;
+use crate::daemon::ticker::Wake;
+use crate::kernel::Event;
+use crate::ledger::transcript;
+
+/// The status is published at most that often; a thousand tasks make it large.
+const PUBLISH_PAUSE: Duration = Duration::from_millis(200);
+
+/// The loop turns at least that often, as a sign of life.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Old runs and transcripts are looked for that often.
+const HOUSEKEEPING: Duration = Duration::from_secs(6 * 3600);
+
+/// How long runs may go on after SIGTERM: containers are killed after 10 s, systemd units (`TimeoutStopSec=45s`) later.
+const GRACE: Duration = Duration::from_secs(8);
+const GRACE_UNDER_SYSTEMD: Duration = Duration::from_secs(40);
+
+/// How long cut-off runs may take to close their connections.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
+
+impl Service {
+    pub(super) async fn turn_until_stopped(
+        &mut self,
+        terminate: &mut Signal,
+        interrupt: &mut Signal,
+        hangup: &mut Signal,
+    ) {
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+        loop {
+            self.ticker.arm(self.kernel.deadline());
+            let publish_at = self.published + PUBLISH_PAUSE;
+            tokio::select! {
+                _ = terminate.recv() => return info!("SIGTERM: no new runs; those in progress may end"),
+                _ = interrupt.recv() => return info!("SIGINT: no new runs; those in progress may end"),
+                _ = hangup.recv() => {
+                    info!("SIGHUP: reading the workdir");
+                    self.reload().await;
+                }
+                Some(event) = self.events.recv() => self.take_in(event),
+                Some(wake) = self.wakes.recv() => self.woken(wake),
+                Some(call) = self.calls.recv() => self.answer(call),
+                () = self.watcher.changed() => self.reload().await,
+                Some(ended) = self.actors.join_next_with_id(), if !self.actors.is_empty() => self.actor_ended(ended),
+                Some(_) = self.chores.join_next(), if !self.chores.is_empty() => {}
+                _ = heartbeat.tick() => {
+                    self.dirty = true;
+                    self.measure();
+                    notify_systemd(&[sd_notify::NotifyState::Watchdog]);
+                }
+                _ = housekeeping.tick() => self.tidy(),
+                () = tokio::time::sleep_until(publish_at), if self.dirty => self.publish(),
+            }
+        }
+    }
+
+    /// No new runs; those in progress end, or are cut off when the time is up or a second signal comes.
+    pub(super) async fn drain(&mut self, terminate: &mut Signal, interrupt: &mut Signal) {
+        let now = Utc::now();
+        self.kernel.handle(now, Event::Stop);
+        self.publish();
+        let under_systemd = std::env::var_os("NOTIFY_SOCKET").is_some();
+        let end = Instant::now() + if under_systemd { GRACE_UNDER_SYSTEMD } else { GRACE };
+        while !self.kernel.is_idle() {
+            tokio::select! {
+                _ = terminate.recv() => break warn!("second signal: runs are cut off"),
+                _ = interrupt.recv() => break warn!("second signal: runs are cut off"),
+                Some(event) = self.events.recv() => self.take_in(event),
+                Some(call) = self.calls.recv() => self.answer(call),
+                () = tokio::time::sleep_until(end) => break warn!("the grace time is over: runs are cut off"),
+            }
+        }
+        self.stop.send_replace(true);
+        self.accounts.clear();
+        let ended = async {
+            while self.actors.join_next().await.is_some() {}
+            while self.chores.join_next().await.is_some() {}
+        };
+        if tokio::time::timeout(LAST_PATIENCE, ended).await.is_err() {
+            warn!("some connections did not close in time");
+            self.actors.abort_all();
+        }
+        self.publish();
+    }
+
+    fn woken(&mut self, wake: Wake) {
+        if let Wake::ClockStepped { delta } = wake {
+            warn!(seconds = delta.num_seconds(), "the clock was set, or the machine slept");
+            self.kernel.status().totals.clock_steps += 1;
+        }
+        self.take_in(Event::Tick);
+    }
+
+    /// One event through the kernel.
+    pub(super) fn take_in(&mut self, event: Event) {
+        let effects = self.kernel.handle(Utc::now(), event);
+        self.dirty = true;
+        for effect in effects {
+            self.carry_out(effect);
+        }
+    }
+
+    pub(super) fn publish(&mut self) {
+        let heartbeat = self.ticker.heartbeat();
+        let watcher = self.watcher.status();
+        let status = self.kernel.status();
+        status.heartbeat = Utc::now();
+        status.totals.ticks = heartbeat.ticks;
+        status.watcher = Some(watcher);
+        self.status.send_replace(std::sync::Arc::new(status.clone()));
+        self.published = Instant::now();
+        self.dirty = false;
+    }
+
+    fn actor_ended(&mut self, ended: Result<(tokio::task::Id, ()), tokio::task::JoinError>) {
+        let id = match &ended {
+            Ok((id, ())) => *id,
+            Err(error) => error.id(),
+        };
+        let Some(account) = self.actor_names.remove(&id) else { return };
+        if let Err(error) = ended {
+            error!(%account, %error, "the account's task ended in a panic and is started again; please report it");
+            self.accounts.remove(&account);
+            self.take_in(Event::ActorLost { account });
+        }
+    }
+
+    /// How big the ledger is; the answer comes when it comes.
+    fn measure(&mut self) {
+        let (ledger, events) = (self.datadir.ledger.clone(), self.shared.events.clone());
+        self.chores.spawn(async move {
+            let _ = events.send(Event::Measured(ledger.sizes().await.map_err(|error| error.to_string())));
+        });
+    }
+
+    /// Removes what `[history]` no longer wants.
+    fn tidy(&mut self) {
+        let Some(history) = self.kernel.snapshot().map(|snapshot| snapshot.history) else { return };
+        let window = self.kernel.longest_window();
+        let (ledger, folder, now) = (self.datadir.ledger.clone(), self.shared.transcripts(), Utc::now());
+        self.chores.spawn(async move {
+            match ledger.prune(now - history.runs, now - window).await {
+                Ok(0) => {}
+                Ok(runs) => info!(runs, "removed old runs"),
+                Err(error) => warn!(%error, "old runs could not be removed"),
+            }
+            let removed =
+                tokio::task::spawn_blocking(move || transcript::prune(&folder, history.transcripts, SystemTime::now()));
+            match removed.await {
+                Ok(Err(error)) => warn!(%error, "old transcripts could not be removed"),
+                Ok(Ok(transcripts @ 1..)) => info!(transcripts, "removed old transcripts"),
+                _ => {}
+            }
+        });
+    }
+}

@@ -1,0 +1,93 @@
+//! Notices that the workdir may have changed. Names are ignored: any event means "read everything again".
+
+use std::path::Path;
+use std::time::Duration;
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::kernel::status::{WatcherBackend, WatcherStatus};
+
+/// Quiet time after the last event before the workdir is read: an editor is done with its renames by then.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// Events without a pause do not put the reading off for longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// The workdir is read that often in any case, for file systems that tell nothing.
+const RESCAN: Duration = Duration::from_secs(60);
+
+/// And that often when nobody tells anything.
+const POLL: Duration = Duration::from_secs(2);
+
+/// Tells when the workdir has to be read.
+#[derive(Debug)]
+pub struct Watcher {
+    inotify: Option<RecommendedWatcher>,
+    dirty: mpsc::Receiver<()>,
+    /// Since when there is something to read, and when the last event came.
+    since: Option<(Instant, Instant)>,
+    next_rescan: Instant,
+}
+
+impl Watcher {
+    /// Watches `workdir`; where the operating system refuses, the folder is polled.
+    pub fn start(workdir: &Path) -> Self {
+        let (sender, dirty) = mpsc::channel(1);
+        let told = move |event: notify::Result<notify::Event>| {
+            // Reading the workdir is an event too, and must not cause the next reading.
+            if event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+                return;
+            }
+            // A full channel means that the loop knows already.
+            let _ = sender.try_send(());
+        };
+        let inotify = notify::recommended_watcher(told)
+            .and_then(|mut watcher| watcher.watch(workdir, RecursiveMode::Recursive).map(|()| watcher))
+            .inspect_err(|error| warn!(%error, "the workdir cannot be watched; it is read every {}s", POLL.as_secs()))
+            .ok();
+        let mut watcher = Self { inotify, dirty, since: None, next_rescan: Instant::now() };
+        watcher.was_read();
+        watcher
+    }
+
+    /// The mechanism, for the status.
+    pub fn status(&self) -> WatcherStatus {
+        let backend = if self.inotify.is_some() { WatcherBackend::Inotify } else { WatcherBackend::Poll };
+        WatcherStatus { backend, overflows: 0 }
+    }
+
+    /// The workdir was read just now.
+    pub fn was_read(&mut self) {
+        self.since = None;
+        self.next_rescan = Instant::now() + if self.inotify.is_some() { RESCAN } else { POLL };
+    }
+
+    /// Asks for another reading after `delay`.
+    pub fn read_again_in(&mut self, delay: Duration) {
+        self.next_rescan = self.next_rescan.min(Instant::now() + delay);
+    }
+
+    /// Returns when the workdir has to be read. Can be cancelled and called again.
+    pub async fn changed(&mut self) {
+        loop {
+            let due = self.since.map(|(first, last)| (last + QUIET).min(first + LONGEST_WAIT));
+            let wake = due.map_or(self.next_rescan, |due| due.min(self.next_rescan));
+            tokio::select! {
+                told = self.dirty.recv(), if self.inotify.is_some() => match told {
+                    Some(()) => {
+                        let now = Instant::now();
+                        self.since = Some((self.since.map_or(now, |(first, _)| first), now));
+                    }
+                    None => {
+                        warn!("the watcher ended; the workdir is polled from now on");
+                        self.inotify = None;
+                    }
+                },
+                () = tokio::time::sleep_until(wake) => return,
+            }
+        }
+    }
+}
