@@ -17,6 +17,7 @@ mod handle;
 mod lock;
 mod record;
 mod sqlite;
+pub mod transcript;
 
 pub use engine::{Engine, Ledger};
 pub use error::{LedgerError, StorageProblem};
