@@ -246,7 +246,7 @@ pub(super) fn runs_are_found_the_newest_first(ledger: &mut dyn Ledger) {
     assert_eq!(found(ledger, &all), [a3.clone(), b2, a1_second.clone(), a1.clone()]);
     let of_a = RunFilter { task: Some("a".parse().unwrap()), ..all.clone() };
     assert_eq!(found(ledger, &of_a), [a3.clone(), a1_second, a1]);
-    assert_eq!(found(ledger, &RunFilter { since: Some(at(3)), ..all.clone() }), [a3.clone()]);
+    assert_eq!(found(ledger, &RunFilter { since: Some(at(3)), ..all.clone() }), std::slice::from_ref(&a3));
     assert_eq!(found(ledger, &RunFilter { limit: 1, ..all.clone() }), [a3]);
     assert_eq!(found(ledger, &RunFilter { account: Some("bob".parse().unwrap()), ..all }), []);
 }

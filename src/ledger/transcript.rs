@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn a_line_has_the_documented_shape() {
         let text = serde_json::to_string(&message()).unwrap();
-        let expected = r#"{"at":"2026-09-21T13:33:20Z","kind":"message","message_id":7,"text":"早上好\n你好","buttons":[["签到"]]}"#;
+        let expected = r#"{"at":"2026-09-21T14:13:20Z","kind":"message","message_id":7,"text":"早上好\n你好","buttons":[["签到"]]}"#;
         assert_eq!(text, expected);
     }
 
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn only_old_transcripts_go() {
         let folder = tempfile::tempdir().unwrap();
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         for number in 0..3 {
             Transcript::create(folder.path(), &run(number)).unwrap();
         }

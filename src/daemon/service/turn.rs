@@ -72,14 +72,20 @@ impl Service {
         self.publish();
         let under_systemd = std::env::var_os("NOTIFY_SOCKET").is_some();
         let end = Instant::now() + if under_systemd { GRACE_UNDER_SYSTEMD } else { GRACE };
-        while !self.kernel.is_idle() {
+        let cut_off = loop {
+            if self.kernel.is_idle() {
+                break None;
+            }
             tokio::select! {
-                _ = terminate.recv() => break warn!("second signal: runs are cut off"),
-                _ = interrupt.recv() => break warn!("second signal: runs are cut off"),
+                _ = terminate.recv() => break Some("second signal"),
+                _ = interrupt.recv() => break Some("second signal"),
                 Some(event) = self.events.recv() => self.take_in(event),
                 Some(call) = self.calls.recv() => self.answer(call),
-                () = tokio::time::sleep_until(end) => break warn!("the grace time is over: runs are cut off"),
+                () = tokio::time::sleep_until(end) => break Some("the grace time is over"),
             }
+        };
+        if let Some(why) = cut_off {
+            warn!("{why}: runs are cut off");
         }
         self.stop.send_replace(true);
         self.accounts.clear();

@@ -1,0 +1,136 @@
+//! Connections and their limits.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::answer::{Answer, Desk, busy};
+use super::guard::Doorkeeper;
+use super::listen::{Listener, Stream};
+use crate::config::Guard;
+use crate::kernel::status::Status;
+
+/// Connections that are answered at the same time.
+const CONNECTIONS: usize = 64;
+
+/// Further ones that are told to come back; beyond these they are closed without a word.
+const TURNED_AWAY: usize = 16;
+
+/// How long clients may take.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// From accepting to the end of the request's head.
+    head: Duration,
+    /// From accepting to the last byte of the answer. One connection carries one request.
+    request: Duration,
+    /// For answers that are on their way when the shutdown begins.
+    drain: Duration,
+}
+
+impl Patience {
+    const USUAL: Self =
+        Self { head: Duration::from_secs(5), request: Duration::from_secs(15), drain: Duration::from_secs(1) };
+}
+
+const MAX_HEADERS: usize = 64;
+
+/// hyper's smallest; a head that does not fit is refused.
+const BUFFER: usize = 8192;
+
+/// Between two tries after accepting failed (no file descriptors left, in general).
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Answers `GET /metrics /livez /readyz /healthz` from the newest status until `shutdown` is ready.
+///
+/// Nothing that a client does ends it.
+pub async fn serve(
+    listener: Listener,
+    status: watch::Receiver<Arc<Status>>,
+    guard: Guard,
+    shutdown: impl Future<Output = ()>,
+) {
+    serve_with(Patience::USUAL, listener, status, guard, shutdown).await;
+}
+
+async fn serve_with(
+    patience: Patience,
+    listener: Listener,
+    status: watch::Receiver<Arc<Status>>,
+    guard: Guard,
+    shutdown: impl Future<Output = ()>,
+) {
+    let desk = Arc::new(Desk { status, door: Mutex::new(Doorkeeper::new(guard, Instant::now())) });
+    let (places, away) = (Arc::new(Semaphore::new(CONNECTIONS)), Arc::new(Semaphore::new(TURNED_AWAY)));
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let stream = tokio::select! {
+            () = &mut shutdown => break,
+            stream = accept(&listener) => stream,
+        };
+        while connections.try_join_next().is_some() {}
+        if let Ok(place) = places.clone().try_acquire_owned() {
+            let desk = desk.clone();
+            connections.spawn(converse(patience, stream, place, move |request| desk.answer(request)));
+        } else if let Ok(place) = away.clone().try_acquire_owned() {
+            connections.spawn(converse(patience, stream, place, |_| busy()));
+        }
+    }
+    drop(listener);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    // Whoever reads too slowly is cut off when the set is dropped.
+    let _ = tokio::time::timeout(patience.drain, drained).await;
+}
+
+/// The next connection, however long it takes.
+async fn accept(listener: &Listener) -> Box<dyn Stream> {
+    let mut told = false;
+    loop {
+        match listener.accept().await {
+            Ok(stream) => return stream,
+            Err(error) => {
+                if !told {
+                    let address = listener.address();
+                    tracing::warn!(%error, address, "no connection can be accepted; trying again every second");
+                    told = true;
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn converse<F>(patience: Patience, stream: Box<dyn Stream>, place: OwnedSemaphorePermit, answer: F)
+where
+    F: Fn(&hyper::Request<hyper::body::Incoming>) -> Answer,
+{
+    let service = service_fn(|request| {
+        let answer = answer(&request);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(patience.head)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(BUFFER)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    match tokio::time::timeout(patience.request, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a connection ended early"),
+        Err(_) => tracing::debug!("a connection was too slow"),
+    }
+    drop(place);
+}
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;
