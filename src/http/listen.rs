@@ -18,8 +18,8 @@ const SOCKET_MODE: u32 = 0o660;
 pub enum Listener {
     /// On a TCP address.
     Tcp(TcpListener),
-    /// On a Unix socket, whose file goes when the listener does.
-    Unix(UnixListener, SocketFile),
+    /// On a Unix socket. Its file goes first: once nobody listens, another process may put its own there.
+    Unix(SocketFile, UnixListener),
 }
 
 /// The file of a Unix socket; removed when dropped.
@@ -80,7 +80,7 @@ async fn bind_unix(path: &Path) -> Result<Listener, Error> {
     let listener = UnixListener::bind(path)?;
     let file = SocketFile(path.to_owned());
     std::fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE))?;
-    Ok(Listener::Unix(listener, file))
+    Ok(Listener::Unix(file, listener))
 }
 
 /// Removes the file of a socket that nobody listens on.
@@ -101,14 +101,14 @@ impl Listener {
     pub fn address(&self) -> String {
         match self {
             Self::Tcp(listener) => listener.local_addr().map_or_else(|error| error.to_string(), |it| it.to_string()),
-            Self::Unix(_, SocketFile(path)) => format!("unix:{}", path.display()),
+            Self::Unix(SocketFile(path), _) => format!("unix:{}", path.display()),
         }
     }
 
     pub(super) async fn accept(&self) -> Result<Box<dyn Stream>, Error> {
         match self {
             Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| Box::new(stream) as Box<dyn Stream>),
-            Self::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Box::new(stream) as Box<dyn Stream>),
+            Self::Unix(_, listener) => listener.accept().await.map(|(stream, _)| Box::new(stream) as Box<dyn Stream>),
         }
     }
 }

@@ -129,7 +129,7 @@ impl From<NotRun> for Outcome {
 }
 
 /// A claim with everything that belongs to it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClaimHistory {
     /// As it was made.
     pub claim: Claim,
@@ -142,7 +142,7 @@ pub struct ClaimHistory {
 }
 
 /// Where one account of one task stands; seeds scheduling and metrics at the start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The task.
     pub task: TaskName,
@@ -159,7 +159,7 @@ pub struct Position {
 }
 
 /// The closed claim that ended last.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastEnded {
     /// Its run.
     pub run_id: RunId,
@@ -187,7 +187,7 @@ pub struct ActivePair {
 }
 
 /// Which runs are asked for; the newest come first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunFilter {
     /// Only of this task.
     pub task: Option<TaskName>,

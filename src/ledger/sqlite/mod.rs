@@ -156,6 +156,22 @@ mod tests {
     contract!(ledger);
 
     #[test]
+    fn what_was_answered_survives_a_crash() {
+        let (folder, mut ledger) = ledger();
+        let claim = claim_of("task", 1);
+        ledger.group(&mut |ledger| assert_eq!(ledger.claim(&claim), Ok(ClaimResult::New))).unwrap();
+        // The files as a killed process leaves them: nothing was closed or folded in.
+        let after = tempfile::tempdir().unwrap();
+        for name in ["state.db", "state.db-wal"] {
+            std::fs::copy(folder.path().join("state").join(name), after.path().join(name)).unwrap();
+        }
+        let mut again = SqliteLedger::open(&after.path().join("state.db")).unwrap();
+        let taken = ClaimResult::Taken { run_id: claim.run_id.clone(), outcome: None };
+        assert_eq!(again.claim(&claim), Ok(taken));
+        assert_eq!(again.instance(), ledger.instance());
+    }
+
+    #[test]
     fn a_full_disk_is_named_and_spares_what_was_there() {
         let (_folder, mut ledger) = ledger();
         ledger.claim(&claim_of("kept", 1)).unwrap();
