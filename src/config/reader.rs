@@ -11,6 +11,7 @@ use super::document::{Document, Place};
 use super::duration;
 use super::keys::{Key, Shape, TableKeys};
 use super::suggest;
+use crate::schedule::duration::parse as parse_duration;
 
 /// What was found for a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,12 +134,9 @@ impl<'a> Value<'a> {
             self.place().error_with_hint(message, format!("write \"{number}s\", \"{number}m\" or \"{number}h\""));
             return None;
         }
-        let text = self.text()?;
-        let Some(duration) = duration::parse(text) else {
-            let hint =
-                "write whole numbers with the units d, h, m and s, the longest first, such as \"90s\" or \"1h30m\"";
-            self.place().error_with_hint(format!("`{}` is not a duration", self.name), hint.to_owned());
-            return None;
+        let duration = match parse_duration(self.text()?) {
+            Ok(duration) => duration,
+            Err(error) => return self.refuse(format!("`{}`: {error}", self.name)),
         };
         let (least, most) = (Duration::from_secs(least), Duration::from_secs(most));
         if duration < least {

@@ -45,7 +45,8 @@ fn shape(shape_of: &Shape) -> Value {
         Shape::Text { pattern: "", .. } => json!({ "type": "string", "minLength": 1 }),
         Shape::Text { pattern, .. } => json!({ "type": "string", "pattern": pattern }),
         Shape::Duration { .. } => {
-            json!({ "type": "string", "pattern": "^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$" })
+            let units = ["w", "d", "h", "m", "s", "ms"].map(|unit| format!("([0-9]+{unit} *)?")).concat();
+            json!({ "type": "string", "pattern": format!("^ *(?=[0-9]){units}$") })
         }
         Shape::Word(words) => json!({ "type": "string", "enum": words }),
         Shape::List(of) => json!({ "type": "array", "minItems": 1, "items": shape(of) }),

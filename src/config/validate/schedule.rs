@@ -1,8 +1,9 @@
-//! The seam to [`crate::schedule`].
+//! The schedule of a task.
 
-use chrono_tz::Tz;
+use std::cell::RefCell;
 
 use crate::config::document::Place;
+use crate::schedule::{Parser, Schedule};
 
 /// An entry of a schedule and where it stands.
 #[derive(Clone)]
@@ -13,12 +14,21 @@ pub(super) struct Entry<'a> {
 
 /// The schedules parsed so far: tasks of one kind share theirs.
 #[derive(Default)]
-pub(in crate::config) struct Schedules;
+pub(in crate::config) struct Schedules(RefCell<Parser>);
 
 impl Schedules {
     /// Reports every entry that is wrong.
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the seam")]
-    pub(super) fn parse(&self, _entries: &[Entry<'_>], _zone: Tz) -> Option<()> {
-        Some(())
+    pub(super) fn parse(&self, entries: &[Entry<'_>]) -> Option<Schedule> {
+        let texts: Vec<_> = entries.iter().map(|entry| entry.text).collect();
+        let errors = match self.0.borrow_mut().parse(&texts) {
+            Ok(schedule) => return Some(schedule),
+            Err(errors) => errors,
+        };
+        for error in errors {
+            if let Some(entry) = entries.get(error.entry) {
+                entry.place.error_with_hint(format!("schedule: {}", error.message), error.hint);
+            }
+        }
+        None
     }
 }

@@ -8,7 +8,7 @@ use chrono::NaiveTime;
 use chrono_tz::Tz;
 
 use super::chat;
-use super::fingerprint::fingerprint;
+use super::fingerprint;
 use super::pattern::Patterns;
 use super::schedule::{Entry, Schedules};
 use super::steps::{self, PlacedStep};
@@ -157,9 +157,7 @@ impl<'a> World<'a> {
             timezone.required(|| missing("timezone", "timezone = \"Asia/Shanghai\" in the task or in [defaults]"));
         let chat = chat.required(|| missing("chat", "chat = \"@name_of_the_bot\""));
         let steps = steps.required(|| missing("steps", "steps = [{ send = '/checkin' }]"));
-        if let (Some(schedule), Some(zone)) = (&schedule, zone) {
-            self.schedules.parse(schedule, zone)?;
-        }
+        let parsed_schedule = schedule.as_ref().and_then(|entries| self.schedules.parse(entries));
         let timeout = timeout.or_default(DEFAULT_TIMEOUT);
         if let (Some(steps), Some(timeout)) = (&steps, timeout) {
             warn_of_long_waits(steps, timeout);
@@ -172,6 +170,7 @@ impl<'a> World<'a> {
         };
         let timing = Timing {
             zone: zone?,
+            schedule: parsed_schedule?,
             jitter: jitter.or_default(Duration::ZERO)?,
             stagger: stagger.or_default(DEFAULT_STAGGER)?,
             missed: missed.or_default(MissedPolicy::RunOnce { within: DEFAULT_MISSED_WITHIN })?,
@@ -189,9 +188,11 @@ impl<'a> World<'a> {
             delete_after: delete_after.optional()?,
             script: Arc::new(script),
             fingerprint: String::new(),
+            schedule_fingerprint: String::new(),
         };
         let entries: Vec<_> = schedule.iter().map(|entry| entry.text).collect();
-        task.fingerprint = fingerprint(&task, &entries);
+        task.schedule_fingerprint = fingerprint::of_schedule(task.timing.zone, &entries);
+        task.fingerprint = fingerprint::of_task(&task);
         sound.then_some(task)
     }
 
