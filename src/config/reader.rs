@@ -331,7 +331,7 @@ impl<'a> TableReader<'a> {
             [] => {
                 self.sound = false;
                 let names: Vec<_> = self.keys.exactly_one.iter().map(|name| format!("`{name}`")).collect();
-                self.place.error(format!("{} needs one of {}", self.keys.title, suggest::enumerate(&names)));
+                self.place.error(format!("{} needs {}", self.keys.title, suggest::either(&names)));
             }
             [_] => {}
             [first, second, ..] => {

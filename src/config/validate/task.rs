@@ -255,8 +255,10 @@ fn warn_of_long_waits(steps: &[PlacedStep<'_>], timeout: Duration) {
 
 fn accounts<'a>(value: Value<'a>) -> Option<(Accounts<'a>, Place<'a>)> {
     if value.is_text() {
-        let all = value.word(|word| (word == "all").then_some(Accounts::All))?;
-        return Some((all, value.place()));
+        if value.text()? == "all" {
+            return Some((Accounts::All, value.place()));
+        }
+        return value.refuse("`accounts` must be \"all\" or a list of names, such as [\"alice\"]");
     }
     let mut seen = BTreeSet::new();
     let mut names = Vec::new();
