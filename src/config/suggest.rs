@@ -18,7 +18,11 @@ pub(super) fn hint<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>
         return Some(format!("did you mean `{candidate}`?"));
     }
     let all: Vec<_> = candidates.into_iter().map(|candidate| format!("`{candidate}`")).collect();
-    (!all.is_empty()).then(|| format!("there are {}", enumerate(&all)))
+    match &all[..] {
+        [] => None,
+        [only] => Some(format!("there is only {only}")),
+        several => Some(format!("there are {}", enumerate(several))),
+    }
 }
 
 /// `a, b and c`; of many only the first twenty.

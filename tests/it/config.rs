@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tgsignd::config::{self, Diagnostic, Loaded};
+use proptest::prelude::*;
+use tgsignd::config::{self, Diagnostic, FileContent, Loaded, Sources};
 use tgsignd::daemon::workdir;
 
 fn root() -> &'static Path {
@@ -155,10 +156,117 @@ fn the_schema_and_the_reader_agree_on_every_key() {
         table.insert(format!("{key}x"), value);
         assert!(!validator.is_valid(&renamed), "the schema knows {path}x");
         let text = toml::to_string(&renamed).unwrap();
-        let files = [("tgsignd.toml".to_owned(), config::FileContent::Bytes(text.into()))].into();
-        let errors = config::load(&config::Sources { files, environment: BTreeMap::new() }).unwrap_err();
+        let files = [("tgsignd.toml".to_owned(), FileContent::Bytes(text.into()))].into();
+        let errors = config::load(&Sources { files, environment: BTreeMap::new() }).unwrap_err();
         let named = errors.iter().any(|error| error.message.contains(&format!("unknown key `{key}x`")));
         assert!(named, "the reader knows {path}x: {errors:#?}");
     }
-    assert!(paths.len() > 60, "{}", paths.len());
+    assert!(paths.len() >= 59, "{}", paths.len());
+}
+
+const SECRET: &str = "hunter2-planted";
+
+fn load_text(bytes: Vec<u8>, environment: &[(&str, String)]) -> Result<Loaded, Vec<Diagnostic>> {
+    let files = [("tgsignd.toml".to_owned(), FileContent::Bytes(bytes))].into();
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    config::load(&Sources { files, environment })
+}
+
+/// A configuration that has a secret wherever one can be.
+fn with_secrets() -> String {
+    let every_key = fs::read_to_string(root().join("tests/cases/config/ok/every-key/tgsignd.toml")).unwrap();
+    let replaced = [
+        ("{ file = \"/etc/credstore/api-hash\" }", format!("\"{SECRET}\"")),
+        ("user:password@", format!("user:{SECRET}@")),
+        ("key_seed = \"seed\"", format!("key_seed = \"{SECRET}\"")),
+    ];
+    replaced.into_iter().fold(every_key, |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, &to)
+    })
+}
+
+/// Takes out some characters at a place and puts something else there.
+fn edit(text: &str, (at, gone, new): (usize, usize, &str)) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    let at = at % (characters.len() + 1);
+    let end = (at + gone).min(characters.len());
+    characters[..at].iter().copied().chain(new.chars()).chain(characters[end..].iter().copied()).collect()
+}
+
+fn fragment() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "", "\n", " ", "=", "\"", "'", "[", "]", "{", "}", ",", ".", "#", "5", "-1", "true", "1979-05-27", "x", "签", "\\",
+        "\0", "\"\"\"", "'''", "[[", "[tasks.b]\n", "/(/", "inf", "\r", "\u{feff}", "🀄",
+    ])
+}
+
+fn assert_sound(result: &Result<Loaded, Vec<Diagnostic>>) {
+    let shown = match result {
+        Ok(loaded) => format!("{:?} {:?}", loaded.warnings, loaded.snapshot),
+        Err(errors) => {
+            assert!(!errors.is_empty());
+            let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            format!("{} {errors:?} {}", lines.join("\n"), serde_json::to_string(errors).unwrap())
+        }
+    };
+    assert!(!shown.contains(SECRET), "{shown}");
+}
+
+#[test]
+fn the_text_with_secrets_is_valid_before_it_is_edited() {
+    let result = load_text(with_secrets().into_bytes(), &[]);
+    assert!(result.is_ok(), "{result:?}");
+    assert_sound(&result);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_bytes_are_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        assert_sound(&load_text(bytes, &[]));
+    }
+
+    #[test]
+    fn random_edits_never_panic_and_never_show_a_secret(
+        edits in prop::collection::vec((any::<usize>(), 0..12_usize, fragment()), 1..4)
+    ) {
+        let text = edits.into_iter().fold(with_secrets(), |text, of| edit(&text, of));
+        assert_sound(&load_text(text.into_bytes(), &[]));
+    }
+
+    #[test]
+    fn wrong_variables_never_show_their_value(
+        edits in prop::collection::vec((any::<usize>(), 0..4_usize, fragment()), 0..3)
+    ) {
+        let edited = |text: &str| edits.iter().fold(text.to_owned(), |text, of| edit(&text, *of));
+        let secret = |text: &str| format!("{}{SECRET}", edited(text));
+        assert_sound(&load_text(b"version = 1\n".to_vec(), &[
+            ("TG_API_ID", secret("")),
+            ("TG_API_HASH", secret("")),
+            ("TG_PROXY", secret("socks5://user:")),
+            ("PORT", secret("80")),
+            ("TG_SIGNER_WEB_BASIC_AUTH_USERNAME", edited("me:")),
+            ("TG_SIGNER_WEB_BASIC_AUTH_PASSWORD", secret("")),
+            ("TGSIGND_CONFIG", format!("{}\"{SECRET}\"\n", edited("[telegram]\napi_hash = "))),
+        ]));
+    }
+}
+
+#[test]
+fn a_thousand_tasks_load() {
+    let mut text = String::from("version = 1\n[accounts.a]\n[defaults]\ntimezone = 'UTC'\nchat = '@some_bot'\n");
+    for number in 0..1000 {
+        let (minute, hour) = (number % 60, number % 24);
+        text.push_str(&format!(
+            "[tasks.t{number}]\nschedule = '{minute} {hour} * * *'\nsteps = [{{ send = '/checkin' }}, {{ expect = \
+             '/积分 \\+\\d+/' }}]\n[tasks.t{number}.outcome]\nsuccess = ['第 {number} 天']\n",
+        ));
+    }
+    let loaded = load_text(text.into_bytes(), &[]).unwrap();
+    assert_eq!(loaded.snapshot.tasks.len(), 1000);
+    let fingerprints: std::collections::BTreeSet<_> =
+        loaded.snapshot.tasks.values().map(|task| &task.fingerprint).collect();
+    assert_eq!(fingerprints.len(), 1000);
 }
