@@ -216,13 +216,13 @@ impl<'a> Merged<'a> {
                 }
             }
         }
-        merge_named(file.take("accounts"), "account", &mut self.accounts);
-        merge_named(file.take("tasks"), "task", &mut self.tasks);
+        merge_named(&file.take("accounts"), "account", &mut self.accounts);
+        merge_named(&file.take("tasks"), "task", &mut self.tasks);
         file.finish();
     }
 }
 
-fn merge_named<'a>(field: Field<Value<'a>>, kind: &str, into: &mut Named<'a>) {
+fn merge_named<'a>(field: &Field<Value<'a>>, kind: &str, into: &mut Named<'a>) {
     let Field::Valid(value) = field else { return };
     for (name, place, table) in value.named().unwrap_or_default() {
         match into.entry(name) {

@@ -60,6 +60,7 @@ impl<T> Field<T> {
     }
 
     /// `Some(None)` when the field is absent, `None` when it is invalid.
+    #[expect(clippy::option_option, reason = "the outer one ends the caller with `?`")]
     pub(super) fn optional(self) -> Option<Option<T>> {
         match self {
             Self::Absent => Some(None),
@@ -106,7 +107,7 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn flag(self) -> Option<bool> {
-        self.of_type(|node| node.as_bool())
+        self.of_type(DeValue::as_bool)
     }
 
     pub(super) fn integer(self) -> Option<i64> {

@@ -69,7 +69,9 @@ mod tests {
     fn known(table: &TableKeys, found: &mut BTreeSet<(&'static str, &'static str)>) {
         for key in table.keys {
             found.insert((table.title, key.name));
-            key.shape.tables().into_iter().for_each(|inner| known(inner, found));
+            for inner in key.shape.tables() {
+                known(inner, found);
+            }
         }
     }
 
@@ -83,13 +85,21 @@ mod tests {
 
     fn used_in(shape: &Shape, value: &toml::Value, found: &mut BTreeSet<(&'static str, &'static str)>) {
         match (shape, value) {
-            (Shape::Either { shapes, .. }, _) => shapes.iter().for_each(|shape| used_in(shape, value, found)),
+            (Shape::Either { shapes, .. }, _) => {
+                for shape in *shapes {
+                    used_in(shape, value, found);
+                }
+            }
             (Shape::List(of), toml::Value::Array(entries)) => {
-                entries.iter().for_each(|entry| used_in(of, entry, found))
+                for entry in entries {
+                    used_in(of, entry, found);
+                }
             }
             (Shape::Table(table), toml::Value::Table(value)) => used(table, value, found),
             (Shape::Named(table), toml::Value::Table(named)) => {
-                named.values().for_each(|value| used(table, value.as_table().unwrap(), found));
+                for value in named.values() {
+                    used(table, value.as_table().unwrap(), found);
+                }
             }
             _ => {}
         }

@@ -3,12 +3,16 @@
 //! `expected.txt` holds the diagnostics, `environment` the variables, a line each. `UPDATE_EXPECTED=1` writes the former.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use proptest::prelude::*;
-use tgsignd::config::{self, Diagnostic, FileContent, Loaded, Sources};
+use tgsignd::config::secret::{Secret, SecretRef};
+use tgsignd::config::{self, Diagnostic, FileContent, Guard, Listen, Loaded, Sources, Task};
 use tgsignd::daemon::workdir;
+use tgsignd::schedule::MissedPolicy;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -32,7 +36,10 @@ fn load(case: &Path) -> Result<Loaded, Vec<Diagnostic>> {
 }
 
 fn compare(case: &Path, diagnostics: &[Diagnostic]) {
-    let found: String = diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n")).collect();
+    let mut found = String::new();
+    for diagnostic in diagnostics {
+        writeln!(found, "{diagnostic}").unwrap();
+    }
     let path = case.join("expected.txt");
     if std::env::var_os("UPDATE_EXPECTED").is_some() {
         fs::write(&path, &found).unwrap();
@@ -196,8 +203,36 @@ fn edit(text: &str, (at, gone, new): (usize, usize, &str)) -> String {
 
 fn fragment() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
-        "", "\n", " ", "=", "\"", "'", "[", "]", "{", "}", ",", ".", "#", "5", "-1", "true", "1979-05-27", "x", "签", "\\",
-        "\0", "\"\"\"", "'''", "[[", "[tasks.b]\n", "/(/", "inf", "\r", "\u{feff}", "🀄",
+        "",
+        "\n",
+        " ",
+        "=",
+        "\"",
+        "'",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ".",
+        "#",
+        "5",
+        "-1",
+        "true",
+        "1979-05-27",
+        "x",
+        "签",
+        "\\",
+        "\0",
+        "\"\"\"",
+        "'''",
+        "[[",
+        "[tasks.b]\n",
+        "/(/",
+        "inf",
+        "\r",
+        "\u{feff}",
+        "🀄",
     ])
 }
 
@@ -259,14 +294,71 @@ fn a_thousand_tasks_load() {
     let mut text = String::from("version = 1\n[accounts.a]\n[defaults]\ntimezone = 'UTC'\nchat = '@some_bot'\n");
     for number in 0..1000 {
         let (minute, hour) = (number % 60, number % 24);
-        text.push_str(&format!(
+        writeln!(
+            text,
             "[tasks.t{number}]\nschedule = '{minute} {hour} * * *'\nsteps = [{{ send = '/checkin' }}, {{ expect = \
-             '/积分 \\+\\d+/' }}]\n[tasks.t{number}.outcome]\nsuccess = ['第 {number} 天']\n",
-        ));
+             '/积分 \\+\\d+/' }}]\n[tasks.t{number}.outcome]\nsuccess = ['第 {number} 天']",
+        )
+        .unwrap();
     }
     let loaded = load_text(text.into_bytes(), &[]).unwrap();
     assert_eq!(loaded.snapshot.tasks.len(), 1000);
     let fingerprints: std::collections::BTreeSet<_> =
         loaded.snapshot.tasks.values().map(|task| &task.fingerprint).collect();
     assert_eq!(fingerprints.len(), 1000);
+}
+
+fn snapshot(text: &str, environment: &[(&str, &str)]) -> config::Snapshot {
+    let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    load_text(text.into(), &environment).unwrap().snapshot
+}
+
+#[test]
+fn variables_win_over_files() {
+    let text = "version = 1\n[telegram]\napi_id = 1\napi_hash = 'a'\nproxy = 'socks5://file:1'\n";
+    let of_files = snapshot(text, &[("TG_API_ID", "")]).telegram;
+    let won = snapshot(text, &[("TG_API_ID", "2"), ("TG_API_HASH", "b"), ("TG_PROXY", "socks5://variable:1")]).telegram;
+    for (telegram, id, hash, proxy) in [(of_files, 1, "a", "socks5://file:1"), (won, 2, "b", "socks5://variable:1")] {
+        let api = telegram.api.unwrap();
+        assert_eq!(api.id, id);
+        assert_eq!(api.hash, SecretRef::Inline(Secret::new(hash.to_owned())));
+        assert_eq!(telegram.proxy.unwrap().expose(), proxy);
+    }
+}
+
+#[test]
+fn port_opens_the_listener_and_closes_the_metrics_unless_there_are_credentials() {
+    let credentials = [("TG_SIGNER_WEB_BASIC_AUTH_USERNAME", "me"), ("TG_SIGNER_WEB_BASIC_AUTH_PASSWORD", "pass")];
+    let basic = Guard::Basic { username: "me".into(), password: Secret::new("pass".into()) };
+    let with_port: Vec<_> = credentials.iter().copied().chain([("PORT", "8080")]).collect();
+    let file = "version = 1\nhttp.listen = '127.0.0.1:1'";
+    for (text, environment, address, guard) in [
+        ("version = 1", &[][..], "127.0.0.1:9464", Guard::Proxy),
+        ("version = 1", &[("PORT", "8080")], "0.0.0.0:8080", Guard::Closed),
+        ("version = 1", &with_port, "0.0.0.0:8080", basic.clone()),
+        (file, &[("PORT", "not looked at")], "127.0.0.1:1", Guard::Proxy),
+        (file, &credentials, "127.0.0.1:1", basic),
+    ] {
+        let http = snapshot(text, environment).http;
+        assert_eq!(http, config::Http { listen: Listen::Tcp(address.parse().unwrap()), guard }, "{environment:?}");
+    }
+}
+
+#[test]
+fn a_tasks_own_keys_win_over_the_defaults_and_these_over_the_built_in_ones() {
+    let text = "version = 1\n[accounts.b]\n[accounts.a]\n[defaults]\naccounts = 'all'\nschedule = '06:00'\n\
+        timezone = 'UTC'\nchat = '@some_bot'\njitter = '1m'\nmissed = { policy = 'skip' }\nsteps = [{ send = 'x' }]\n\
+        [tasks.plain]\n[tasks.own]\njitter = '2m'\naccounts = ['b', 'a']\nmissed = { within = '1h' }\nchat = -1001\n";
+    let loaded = snapshot(text, &[]);
+    let names = |task: &Task| task.accounts.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let (plain, own) = (&loaded.tasks["plain"], &loaded.tasks["own"]);
+    assert_eq!(names(plain), ["a", "b"]);
+    assert_eq!(names(own), ["b", "a"]);
+    assert_eq!((plain.timing.jitter.as_secs(), own.timing.jitter.as_secs()), (60, 120));
+    assert_eq!(plain.timing.missed, MissedPolicy::Skip);
+    assert_eq!(own.timing.missed, MissedPolicy::RunOnce { within: Duration::from_hours(1) });
+    assert_eq!((plain.chat.to_string(), own.chat.to_string()), ("@some_bot".into(), "-1001".into()));
+    assert_eq!((plain.timeout, plain.retry.attempts, plain.enabled), (Duration::from_mins(3), 3, true));
+    assert_eq!(plain.schedule_fingerprint, own.schedule_fingerprint);
+    assert_ne!(plain.fingerprint, own.fingerprint);
 }

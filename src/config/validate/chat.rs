@@ -134,7 +134,7 @@ mod tests {
             ("my bot", "neither"),
         ] {
             let message = parse(text).map_err(|(message, _)| message);
-            assert!(message.is_err_and(|message| message.contains(reason)), "{text}: {message:?}");
+            assert!(matches!(message, Err(message) if message.contains(reason)), "{text}: {message:?}");
         }
     }
 }

@@ -130,6 +130,7 @@ pub(in crate::config) fn http(table: Option<TableReader<'_>>, environment: &Envi
 }
 
 /// `Some(None)` when neither is set: who sets a password wants it asked for, wherever the address comes from.
+#[expect(clippy::option_option, reason = "the outer one ends the caller with `?`")]
 fn credentials(environment: &Environment<'_>) -> Option<Option<Guard>> {
     const USERNAME: &str = "TG_SIGNER_WEB_BASIC_AUTH_USERNAME";
     const PASSWORD: &str = "TG_SIGNER_WEB_BASIC_AUTH_PASSWORD";

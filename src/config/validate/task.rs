@@ -253,7 +253,7 @@ fn warn_of_long_waits(steps: &[PlacedStep<'_>], timeout: Duration) {
     }
 }
 
-fn accounts<'a>(value: Value<'a>) -> Option<(Accounts<'a>, Place<'a>)> {
+fn accounts(value: Value<'_>) -> Option<(Accounts<'_>, Place<'_>)> {
     if value.is_text() {
         if value.text()? == "all" {
             return Some((Accounts::All, value.place()));
@@ -276,7 +276,7 @@ fn accounts<'a>(value: Value<'a>) -> Option<(Accounts<'a>, Place<'a>)> {
     sound.then_some((Accounts::Named(names), value.place()))
 }
 
-fn schedule<'a>(value: Value<'a>) -> Option<Vec<Entry<'a>>> {
+fn schedule(value: Value<'_>) -> Option<Vec<Entry<'_>>> {
     let entries: Vec<_> = value
         .one_or_more()?
         .into_iter()
