@@ -5,6 +5,7 @@
 mod arguments;
 pub mod check;
 mod output;
+pub mod plan;
 pub mod schema;
 pub mod workdir;
 

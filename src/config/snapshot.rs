@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::secret::{Secret, SecretRef};
 use crate::names::{AccountName, TaskName};
 use crate::schedule::Timing;
@@ -204,7 +206,8 @@ pub struct Retry {
 }
 
 /// The chat of a task.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ChatRef {
     /// A public name without the `@`.
     Username(String),

@@ -103,7 +103,7 @@ pub fn bind(datadir: &Path) -> io::Result<UnixListener> {
         Ok(_) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something that is not a socket")),
         Err(_) => {}
     }
-    let listener = with_short_path(&path, UnixListener::bind)?;
+    let listener = with_short_path(&path, |path| UnixListener::bind(path))?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }
@@ -175,7 +175,7 @@ impl Client {
     /// Sends `request` to the daemon of `datadir`. `Ok(None)`: no daemon listens there.
     pub async fn call(datadir: &Path, request: &Request) -> io::Result<Option<Self>> {
         let path = path(datadir);
-        let connected = match with_short_path(&path, std::os::unix::net::UnixStream::connect) {
+        let connected = match with_short_path(&path, |path| std::os::unix::net::UnixStream::connect(path)) {
             Ok(stream) => stream,
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
                 return Ok(None);

@@ -114,34 +114,25 @@ impl Pair {
         let Some(first) = self.planned.filter(|first| first.late_by(now) > MISFIRE_GRACE) else {
             return Plan::default();
         };
-        // A slot whose jitter has not run out is not missed, though its planned instant passed.
-        let slowest = task.timing.longest_delay(self.index);
-        let passed_until = (now - slowest).max(first.slot.instant());
-        let missed = schedule::missed(&task.timing, self.floor, passed_until);
+        debug_assert!(first.slot.instant() > self.floor, "a handled slot is not planned again");
+        let missed = schedule::missed(&task.timing, self.floor, now, |slot| fire_at(slot) + MISFIRE_GRACE);
         let within = match task.timing.missed {
             MissedPolicy::RunOnce { within } => Some(within),
             MissedPolicy::Skip => None,
         };
-        let late = missed
-            .run_late
-            .filter(|slot| within.is_some_and(|within| (now - slot.instant()).to_std().is_ok_and(|age| age <= within)));
+        let late = missed.run_late;
         let reason = match (late, within) {
             (Some(_), _) => MissedReason::Coalesced,
             (None, Some(_)) => MissedReason::WindowPassed,
             (None, None) => MissedReason::Policy,
         };
-        let mut lost: Vec<(Slot, MissedReason)> = missed.lost.newest.into_iter().map(|slot| (slot, reason)).collect();
-        if late.is_none() {
-            lost.extend(missed.run_late.map(|slot| (slot, reason)));
-        }
-        let newest = lost.iter().map(|(slot, _)| *slot).max().max(late);
-        if let Some(newest) = newest {
+        let lost: Vec<(Slot, MissedReason)> = missed.lost.newest.into_iter().map(|slot| (slot, reason)).collect();
+        if let Some((newest, _)) = lost.last() {
             self.floor = self.floor.max(newest.instant());
         }
         self.planned = match late {
             // Spread as the slot itself was, so that a reboot does not fire every account at one instant.
             Some(slot) => {
-                self.floor = slot.instant() - TimeDelta::seconds(1);
                 let delay = fire_at(slot) - slot.instant();
                 let last = within.and_then(|within| TimeDelta::from_std(within).ok()).map(|within| slot.instant() + within);
                 let at = now + delay;

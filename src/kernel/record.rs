@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::config::secret::Secret;
 use crate::names::{AccountName, RunId, RunKey, Slot, TaskName};
-use crate::script::Outcome;
+use crate::script::{JournalMark, Outcome};
 
 /// Why a run began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub enum Trigger {
 }
 
 impl Trigger {
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::Scheduled, Self::Late, Self::Manual];
+
     /// The word used in the database and in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -44,7 +47,8 @@ pub struct Claim {
     pub fire_at: DateTime<Utc>,
     /// When it was asked for.
     pub claimed_at: DateTime<Utc>,
-    /// All that is needed to go on with the run after a crash (script, chat); the ledger keeps it and does not read it.
+    /// All that is needed to go on with the run after a crash (script, chat). The ledger does not look into it, and keeps it
+    /// until the claim is closed; after that it is `null`.
     pub script: Value,
 }
 
@@ -69,37 +73,10 @@ pub struct JournalEntry {
     pub at: DateTime<Utc>,
     /// Of the slot, from 1.
     pub attempt: u32,
-    /// Position of the step in the script, from 0.
-    pub step: usize,
     /// What was done, or is about to be done.
-    pub act: Act,
-}
-
-/// What was done, or is about to be done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Act {
-    /// The attempt began.
-    Started,
-    /// A message is about to be sent. Without a [`Act::Sent`] after it, it may or may not have arrived.
-    Sending {
-        /// Telegram refuses the same one twice.
-        random_id: i64,
-        /// SHA-256 of the text in lower-case hexadecimal, to find the message in the chat's history.
-        text_digest: String,
-    },
-    /// Telegram took the message.
-    Sent {
-        /// Its number in the chat.
-        message_id: i32,
-    },
-    /// A button is about to be pressed. Without a [`Act::Clicked`] after it, it must not be pressed again blindly.
-    Clicking {
-        /// The message that carries the button.
-        message_id: i32,
-    },
-    /// Telegram took the press.
-    Clicked,
+    pub mark: JournalMark,
+    /// Of the message that is about to be sent; Telegram refuses the same one twice.
+    pub random_id: Option<i64>,
 }
 
 /// One attempt that ended, or a slot that never became one (attempt 0).

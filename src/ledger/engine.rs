@@ -9,15 +9,18 @@ use super::record::{
 use crate::kernel::status::LedgerSizes;
 use crate::names::{RunId, RunKey};
 
-/// Claims, runs and evidence on durable storage.
-///
-/// Each call is atomic. Outside [`Ledger::group`] it is durable when it returns; inside, when `group` returns. Instants are
-/// kept to the microsecond.
-pub trait Ledger: Send {
+/// Durable storage for a [`Ledger`].
+pub trait Engine: Send {
     /// Performs everything `work` does in one durable transaction. A call that fails inside undoes only itself; when `group`
     /// itself fails, nothing that `work` did has happened.
     fn group(&mut self, work: &mut dyn FnMut(&mut dyn Ledger)) -> Result<(), LedgerError>;
+}
 
+/// Claims, runs and evidence.
+///
+/// Each call is atomic. Outside [`Engine::group`] it is durable when it returns; inside, when `group` returns. Instants are
+/// kept to the microsecond.
+pub trait Ledger: Send {
     /// Takes a slot, unless it is taken.
     fn claim(&mut self, claim: &Claim) -> Result<ClaimResult, LedgerError>;
 
@@ -25,7 +28,7 @@ pub trait Ledger: Send {
     fn journal(&mut self, run_id: &RunId, entry: &JournalEntry) -> Result<(), LedgerError>;
 
     /// Keeps how an attempt ended. The same attempt again replaces what was kept: a later reading of the chat's history may
-    /// know more. The claim is closed unless the record says when it is taken up again.
+    /// know more. The claim is closed unless the record says when it is taken up again; a closed one stays closed.
     fn finish(&mut self, record: &RunRecord) -> Result<(), LedgerError>;
 
     /// Takes a slot that will never be run, unless it is taken.

@@ -3,12 +3,14 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `record` | what is kept, as plain data |
-//! | `engine` | [`Ledger`]: what an engine has to do |
+//! | `engine` | [`Ledger`] and [`Engine`]: what an engine has to do |
 //! | `sqlite` | the engine on `state/state.db` |
 //! | `handle` | [`LedgerHandle`]: the thread that owns the engine, with group commit |
 //! | `lock` | [`DirectoryLock`]: one process owns a data directory |
 //! | `transcript` | `logs/runs/RUN_ID.jsonl` |
 
+#[cfg(test)]
+mod contract;
 mod engine;
 mod error;
 mod handle;
@@ -16,9 +18,11 @@ mod lock;
 mod record {
     pub(in crate::ledger) use crate::kernel::record::*;
 }
+mod sqlite;
 
-pub use engine::Ledger;
+pub use engine::{Engine, Ledger};
 pub use error::{LedgerError, StorageProblem};
 pub use handle::LedgerHandle;
 pub use lock::{DirectoryLock, LockError};
 pub use crate::kernel::record::*;
+pub use sqlite::SqliteLedger;

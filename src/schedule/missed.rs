@@ -10,10 +10,16 @@ pub const NAMED_LOST_SLOTS: usize = 32;
 /// Where counting lost slots ends.
 pub const COUNTED_LOST_SLOTS: usize = 1_000;
 
+/// The distance of two neighbouring instants that can be slots.
+const SECOND: TimeDelta = TimeDelta::seconds(1);
+
 /// What becomes of the slots since the last one that was handled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Missed {
-    /// The slot to run now, late: the newest, when the policy's window reaches back to it.
+    /// The slots that are not missed: they passed, but stagger and jitter put their run after `now`. In ascending order, at
+    /// most [`NAMED_LOST_SLOTS`].
+    pub ahead: Vec<Slot>,
+    /// The slot to run now, late: the newest that should have run, when the policy's window reaches back to it.
     pub run_late: Option<Slot>,
     /// The slots that will never run.
     pub lost: LostSlots,
@@ -28,22 +34,37 @@ pub struct LostSlots {
     pub count: usize,
 }
 
-/// Sorts the slots after `handled` and up to `now`.
+/// Sorts the slots of one account after `handled` and up to `now`.
 ///
-/// `handled` is the last slot that was claimed or recorded or, for a task that has none, the instant it became active. The
-/// slot at `now` itself counts as passed. The work is bounded by the two constants, not by the time that passed.
-pub fn missed(timing: &Timing, handled: DateTime<Utc>, now: DateTime<Utc>) -> Missed {
-    let after = Slot::at(handled).instant() + TimeDelta::seconds(1);
-    let Some(newest) = timing.last_at_or_before(now, after) else {
-        return Missed::default();
+/// `handled` is the last slot that was claimed or recorded or, for a task that has none, the instant it became active.
+/// `fire_at` is [`fire_at`](super::fire_at) for this account; a run planned for `now` itself counts as missed, so runs that are
+/// due in an ordinary way have to be taken first. The work is bounded by the two constants, not by the time that passed.
+pub fn missed(
+    timing: &Timing,
+    handled: DateTime<Utc>,
+    now: DateTime<Utc>,
+    fire_at: impl Fn(Slot) -> DateTime<Utc>,
+) -> Missed {
+    let after = Slot::at(handled).instant() + SECOND;
+    let earlier = |instant| timing.last_at_or_before(instant, after);
+    let mut newest = earlier(now);
+    let mut ahead = Vec::new();
+    while let Some(slot) = newest.filter(|slot| fire_at(*slot) > now && ahead.len() < NAMED_LOST_SLOTS) {
+        ahead.push(slot);
+        newest = earlier(slot.instant() - SECOND);
+    }
+    ahead.reverse();
+    let Some(newest) = newest else {
+        return Missed { ahead, ..Missed::default() };
     };
-    let late = now - newest.instant();
     let run_late = match timing.missed {
         MissedPolicy::Skip => None,
-        MissedPolicy::RunOnce { within } => late.to_std().is_ok_and(|late| late <= within).then_some(newest),
+        MissedPolicy::RunOnce { within } => {
+            (now - newest.instant()).to_std().is_ok_and(|late| late <= within).then_some(newest)
+        }
     };
-    let until = if run_late.is_some() { newest.instant() } else { newest.instant() + TimeDelta::seconds(1) };
-    Missed { run_late, lost: LostSlots::between(timing, after, until) }
+    let until = if run_late.is_some() { newest.instant() } else { newest.instant() + SECOND };
+    Missed { ahead, run_late, lost: LostSlots::between(timing, after, until) }
 }
 
 impl LostSlots {
@@ -54,7 +75,7 @@ impl LostSlots {
             slots.drain(..count.saturating_sub(NAMED_LOST_SLOTS));
             return Self { newest: slots, count };
         }
-        let before = |instant: DateTime<Utc>| timing.last_at_or_before(instant - TimeDelta::seconds(1), from);
+        let before = |instant: DateTime<Utc>| timing.last_at_or_before(instant - SECOND, from);
         let mut newest: Vec<Slot> =
             std::iter::successors(before(until), |slot| before(slot.instant())).take(NAMED_LOST_SLOTS).collect();
         newest.reverse();
@@ -82,6 +103,10 @@ mod tests {
         Timing { missed, ..timing(&["0 6 * * *"], chrono_tz::Asia::Shanghai) }
     }
 
+    fn missed(timing: &Timing, handled: DateTime<Utc>, now: DateTime<Utc>) -> Missed {
+        super::missed(timing, handled, now, Slot::instant)
+    }
+
     fn slot(text: &str) -> Slot {
         Slot::at(utc(text))
     }
@@ -98,10 +123,10 @@ mod tests {
         assert_eq!(inside.lost, LostSlots { newest: lost(&[19, 20]), count: 2 });
 
         let outside = missed(SIX_HOURS, "2026-11-21T12:00:00.001+08:00");
-        assert_eq!(outside, Missed { run_late: None, lost: LostSlots { newest: lost(&[19, 20, 21]), count: 3 } });
+        assert_eq!(outside, Missed { lost: LostSlots { newest: lost(&[19, 20, 21]), count: 3 }, ..Missed::default() });
 
         let skipped = missed(MissedPolicy::Skip, "2026-11-21T06:00:00+08:00");
-        assert_eq!(skipped, Missed { run_late: None, lost: LostSlots { newest: lost(&[19, 20, 21]), count: 3 } });
+        assert_eq!(skipped, Missed { lost: LostSlots { newest: lost(&[19, 20, 21]), count: 3 }, ..Missed::default() });
     }
 
     #[test]
@@ -116,6 +141,16 @@ mod tests {
         ] {
             assert_eq!(missed(&timing, utc(handled), utc(now)), Missed::default(), "{handled} {now}");
         }
+    }
+
+    #[test]
+    fn a_run_that_jitter_put_off_is_not_missed() {
+        let delayed = |slot: Slot| slot.instant() + TimeDelta::minutes(20);
+        let (handled, slot) = (utc("2026-11-20T06:00:00+08:00"), slot("2026-11-21T06:00:00+08:00"));
+        let at =
+            |minute| super::missed(&daily(SIX_HOURS), handled, slot.instant() + TimeDelta::minutes(minute), delayed);
+        assert_eq!(at(19), Missed { ahead: vec![slot], ..Missed::default() });
+        assert_eq!(at(20), Missed { run_late: Some(slot), ..Missed::default() });
     }
 
     #[test]

@@ -1,6 +1,38 @@
 //! PURE: cron expressions, time zones, jitter, stagger and the missed-run policy become slots and fire instants.
 //!
 //! Nothing here reads a clock: `now` is always an argument.
+//!
+//! # Entries
+//!
+//! A schedule is one entry or several; what several plan for one instant is one slot. An entry is
+//!
+//! - `HH:MM` or `HH:MM:SS`, every day; full-width characters (`０６：００`) are read as their ASCII twins, here and everywhere;
+//! - `@hourly @daily @midnight @weekly @monthly @yearly @annually`;
+//! - five cron fields: minute (0–59), hour (0–23), day of the month (1–31), month (1–12 or `JAN`–`DEC`), day of the week (0–7
+//!   or `SUN`–`SAT`; 0 and 7 are Sunday);
+//! - six cron fields: the second (0–59) comes first, as in Quartz and croner.
+//!
+//! A field is `*` or a list of values, ranges and steps (`*/15`, `8-18/2`). A day of the month may be `L` (the last), `LW` (the
+//! last from Monday to Friday) or `15W` (the day from Monday to Friday that is nearest within the month); a day of the week
+//! may be `FRI#2` (the second Friday) or `FRIL` (the last). When both day fields are restricted, a day that fits either of
+//! them fits (as in Vixie cron); `*/n` beside the other day field is refused, because crons disagree about it. Ranges do not
+//! wrap around, there are no years, and an entry that never comes (`0 0 30 2 *`) is an error.
+//!
+//! # When the clock is put forward or back
+//!
+//! An entry whose hour field starts with `*` runs in real time: whenever the wall clock shows a matching time, so not at all for
+//! a time that is left out, and twice for a time that happens twice. Every other entry names its hours:
+//!
+//! - a time that is left out runs at the first instant after the gap. That holds for each value of a list or a range; several
+//!   that fall into one gap are one slot;
+//! - a time that happens twice runs once, the first time.
+//!
+//! This holds for any change of a zone's offset: Lord Howe's half hour, or the 30 December 2011 that Apia left out.
+//!
+//! # From slot to run
+//!
+//! A [`Slot`] is the identity of a run; [`fire_at`] says when it starts, [`missed`] what happens when nobody was there, and
+//! [`plan`] lists what is going to happen.
 
 pub mod duration;
 mod entries;

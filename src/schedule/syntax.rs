@@ -231,7 +231,7 @@ impl Field {
         let first = self.value(start)?;
         // Sunday is the week's first day as 0, and its last at the end of a range.
         let last = match self.value(end)? {
-            0 if self.name == DAY_OF_WEEK => 7,
+            0 if self.name == DAY_OF_WEEK && first > 0 => 7,
             last => last,
         };
         if first <= last {
@@ -289,5 +289,65 @@ impl Field {
 
     fn mistake(&self, text: &str, hint: &str) -> Mistake {
         Mistake::new(format!("{text:?} does not fit the {} field", self.name), hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_become_six_plain_fields() {
+        for (entry, fields) in [
+            ("06:00", "0 0 6 * * *"),
+            ("6:05:30", "30 5 6 * * *"),
+            ("２１：３０", "0 30 21 * * *"),
+            ("0 6 * * mon-fri", "0 0 6 * * 1-5"),
+            ("0 6 * * FRI-SUN", "0 0 6 * * 5-7"),
+            ("0 6 * * SUN-SUN", "0 0 6 * * 0-0"),
+            ("0 6 ? JAN,dec SUN#2,5L", "0 0 6 * 1,12 0#2,5#L"),
+            ("30 0 6 LW,15W * ?", "30 0 6 LW,15W * *"),
+            ("*/5 8-18/2 * * *", "0 */5 8-18/2 * * *"),
+            ("@Midnight", "0 0 0 * * *"),
+        ] {
+            assert_eq!(normalize(entry).as_deref(), Ok(fields));
+        }
+    }
+
+    #[test]
+    fn mistakes_come_with_what_to_write_instead() {
+        for (entry, message, hint) in [
+            ("", "empty", "06:00"),
+            ("@reboot", "not a time", "`missed`"),
+            ("@every 5m", "no planned instants", "*/5 * * * *"),
+            ("@fortnightly", "unknown", "@weekly"),
+            ("24:00", "not a time of day", "midnight is \"00:00\""),
+            ("6:5", "not a time of day", "06:00"),
+            ("06:00, 18:00", "mixes", "[\"06:00\", \"18:30\"]"),
+            ("0 0 6 * * * 2027", "7 fields", "leave out the last"),
+            ("6", "1 field", "5 fields"),
+            ("H 6 * * *", "\"H\" does not fit the minute field", "jitter"),
+            ("60 6 * * *", "\"60\" does not fit the minute field", "0 to 59"),
+            ("0 24 * * *", "hour field", "0 to 23"),
+            ("0 6 * FOO *", "month field", "1 to 12 or JAN to DEC"),
+            ("MON 6 * * *", "minute field", "0 to 59"),
+            ("0 6 * * MONDAY", "day of week field", "SUN to SAT"),
+            ("0 22-2 * * *", "\"22-2\"", "22-23,0-2"),
+            ("0 6 * * FRI-MON", "\"FRI-MON\"", "5-7,0-1"),
+            ("5/10 6 * * *", "\"5/10\"", "5-59/10"),
+            ("*/0 6 * * *", "\"*/0\"", "1 to 59"),
+            ("1,,2 6 * * *", "minute field", "between its commas"),
+            ("0 6 L-3 * *", "\"L-3\"", "last day"),
+            ("0 6 L,LW * *", "\"L,LW\"", "not both"),
+            ("0 6 * * L", "\"L\"", "FRIL"),
+            ("0 6 * * 1#6", "\"1#6\"", "1 to 5"),
+            ("0 6 * * +1", "\"+1\"", "0 to 7"),
+            ("0 6 */2 * 1", "step over all days", "1-31/2"),
+            ("0 6 1 * */2", "step over all days", "1-31/2"),
+        ] {
+            let mistake = normalize(entry).err().unwrap_or_else(|| Mistake::new("accepted", ""));
+            assert!(mistake.message.contains(message), "{entry}: {}", mistake.message);
+            assert!(mistake.hint.contains(hint), "{entry}: {}", mistake.hint);
+        }
     }
 }

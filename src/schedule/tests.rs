@@ -63,3 +63,111 @@ fn hours_with_a_star_follow_real_time() {
             .map(|time| format!("2027-10-31T{time}:00"));
     assert_eq!(slots, expected);
 }
+
+#[test]
+fn every_zone_s_own_kind_of_change() {
+    use chrono_tz::{America, Asia, Australia, Europe, Pacific};
+    let day = |entry: &str, zone: Tz, day: &str| {
+        let from: chrono::NaiveDate = day.parse().unwrap();
+        let slots = local_slots(
+            &[entry],
+            zone,
+            &format!("{from}T00:00:00Z"),
+            &format!("{}T23:59:59Z", from + chrono::Days::new(1)),
+        );
+        slots.join(" ")
+    };
+    // New York, both ways.
+    assert_eq!(
+        day("30 2 * * *", America::New_York, "2027-03-14"),
+        "2027-03-14T03:00:00-04:00 2027-03-15T02:30:00-04:00"
+    );
+    assert_eq!(
+        day("30 1 * * *", America::New_York, "2027-11-07"),
+        "2027-11-07T01:30:00-04:00 2027-11-08T01:30:00-05:00"
+    );
+    // London's gap begins at 01:00.
+    assert_eq!(day("15 1 * * *", Europe::London, "2027-03-28"), "2027-03-28T02:00:00+01:00 2027-03-29T01:15:00+01:00");
+    // Lord Howe moves by half an hour at 02:00.
+    assert_eq!(
+        day("0,15,30 2 * * *", Australia::Lord_Howe, "2027-10-02"),
+        "2027-10-03T02:30:00+11:00 2027-10-04T02:00:00+11:00 2027-10-04T02:15:00+11:00 2027-10-04T02:30:00+11:00"
+    );
+    assert_eq!(
+        day("15,45 1 * * *", Australia::Lord_Howe, "2027-04-03"),
+        "2027-04-04T01:15:00+11:00 2027-04-04T01:45:00+11:00 2027-04-05T01:15:00+10:30 2027-04-05T01:45:00+10:30"
+    );
+    assert_eq!(
+        day("45 */12,1 * * *", Australia::Lord_Howe, "2027-04-03").split(' ').skip(1).take(3).collect::<Vec<_>>(),
+        ["2027-04-04T00:45:00+11:00", "2027-04-04T01:45:00+11:00", "2027-04-04T01:45:00+10:30"]
+    );
+    // Apia had no 30 December 2011: its runs fall on the first instant of the 31st, which has its own too.
+    assert_eq!(
+        day("0 6,17 * * *", Pacific::Apia, "2011-12-30"),
+        "2011-12-29T17:00:00-10:00 2011-12-31T00:00:00+14:00 2011-12-31T06:00:00+14:00 2011-12-31T17:00:00+14:00 2012-01-01T06:00:00+14:00"
+    );
+    // Shanghai has not changed since 1991, when it still had summer time (from 15 April at 02:00).
+    assert_eq!(day("0 2 * * *", Asia::Shanghai, "2027-03-27"), "2027-03-28T02:00:00+08:00 2027-03-29T02:00:00+08:00");
+    assert_eq!(day("30 2 * * *", Asia::Shanghai, "1991-04-13"), "1991-04-14T03:00:00+09:00 1991-04-15T02:30:00+09:00");
+}
+
+#[test]
+fn entries_of_one_instant_are_one_slot() {
+    let slots = local_slots(
+        &["06:00", "0 6 * * *", "０６：００", "0 0 6 * * MON-SUN"],
+        chrono_tz::UTC,
+        "2026-01-01T06:00:00Z",
+        "2026-01-03T06:00:00Z",
+    );
+    assert_eq!(slots, ["2026-01-01T06:00:00Z", "2026-01-02T06:00:00Z"]);
+    let gap = local_slots(
+        &["02:10", "02:50", "03:00"],
+        chrono_tz::Europe::Berlin,
+        "2027-03-28T00:00:00Z",
+        "2027-03-29T00:00:00Z",
+    );
+    assert_eq!(gap, ["2027-03-28T03:00:00+02:00"]);
+}
+
+#[test]
+fn the_end_is_not_part_of_a_range_and_fractions_do_not_hide_a_slot() {
+    let schedule = Schedule::parse(&["* * * * * *"]).unwrap();
+    let next = |after| schedule.next_after(chrono_tz::UTC, utc(after)).unwrap().to_string();
+    assert_eq!(next("2026-01-01T00:00:00Z"), "2026-01-01T00:00:01Z");
+    assert_eq!(next("2026-01-01T00:00:00.999Z"), "2026-01-01T00:00:01Z");
+    assert_eq!(next("1969-12-31T23:59:58.5Z"), "1969-12-31T23:59:59Z");
+    let count = |from, until| schedule.slots_between(chrono_tz::UTC, utc(from), utc(until)).count();
+    assert_eq!(count("2026-01-01T00:00:00Z", "2026-01-01T00:00:02Z"), 2);
+    assert_eq!(count("2026-01-01T00:00:00.5Z", "2026-01-01T00:00:02.5Z"), 2);
+    assert_eq!(count("2026-01-01T00:00:02Z", "2026-01-01T00:00:00Z"), 0);
+}
+
+#[test]
+fn all_entries_with_mistakes_are_told_at_once() {
+    let errors = Schedule::parse(&["06:00", "25:00", "0 0 30 2 *", "0 0 31 4,6 *"]).unwrap_err();
+    assert_eq!(errors.iter().map(|error| error.entry).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(errors[1].to_string(), "this day never comes: check the day of the month against the months");
+    assert_eq!(Schedule::parse(&[""; 0]).unwrap_err().len(), 1);
+    assert!(Schedule::parse(&["0 0 29 2 *", "0 0 * 2 MON#5"]).is_ok());
+}
+
+#[test]
+fn either_day_field_makes_a_day_fit() {
+    let slots = local_slots(&["30 4 1,15 * 5"], chrono_tz::UTC, "2026-11-22T00:00:00Z", "2026-12-12T00:00:00Z");
+    assert_eq!(slots, ["2026-11-27T04:30:00Z", "2026-12-01T04:30:00Z", "2026-12-04T04:30:00Z", "2026-12-11T04:30:00Z"]);
+}
+
+#[test]
+fn days_counted_from_the_ends_of_a_month() {
+    let days = |entry| {
+        let slots = local_slots(&[entry], chrono_tz::UTC, "2027-02-01T00:00:00Z", "2027-04-01T00:00:00Z");
+        slots.iter().map(|slot| slot[5..10].to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(days("0 0 L * *"), "02-28 03-31");
+    assert_eq!(days("0 0 LW * *"), "02-26 03-31");
+    assert_eq!(days("0 0 28W * *"), "02-26 03-29");
+    assert_eq!(days("0 0 * * FRI#2"), "02-12 03-12");
+    assert_eq!(days("0 0 * * SUNL,7#1"), "02-07 02-28 03-07 03-28");
+}
+
+mod reference;

@@ -59,6 +59,17 @@ impl CallError {
         }
     }
 
+    /// The code Telegram answered with; `None` when it did not answer.
+    pub fn code(&self) -> Option<i32> {
+        match self {
+            Self::FloodWait(_) => Some(420),
+            Self::Unauthorised(_) => Some(401),
+            Self::Migrate(_) => Some(303),
+            Self::Refused { code, .. } => Some(*code),
+            Self::Network(_) | Self::TimedOut(_) | Self::Session(_) => None,
+        }
+    }
+
     /// Whether Telegram refused with this name.
     pub fn is(&self, wanted: &str) -> bool {
         matches!(self, Self::Refused { name, .. } if name == wanted)

@@ -87,7 +87,7 @@ pub enum Note<'a> {
     /// The answer to a click.
     Popup(&'a Popup),
     /// Telegram or the connection failed.
-    Trouble(&'a str),
+    Trouble(&'a CallError),
 }
 
 /// What came of an attempt.
@@ -309,7 +309,7 @@ impl<R: Recorder> Run<'_, R> {
                 history.into_iter().filter_map(|message| self.admit(message, false)).collect()
             }
             Err(error) => {
-                self.recorder.note(Note::Trouble(&error.to_string()));
+                self.recorder.note(Note::Trouble(&error));
                 self.gap = Some(Instant::now() + RECONNECT_PAUSE);
                 Vec::new()
             }
@@ -344,7 +344,7 @@ impl<R: Recorder> Run<'_, R> {
                 },
                 Err(error) => error,
             };
-            self.recorder.note(Note::Trouble(&error.to_string()));
+            self.recorder.note(Note::Trouble(&error));
             match &error {
                 CallError::FloodWait(wait) if tries < 3 && self.can_sit_out(*wait) => tokio::time::sleep(*wait).await,
                 error if error.is("RANDOM_ID_DUPLICATE") || error.is_uncertain() => {
@@ -420,7 +420,7 @@ impl<R: Recorder> Run<'_, R> {
                 }
                 Err(error) => error,
             };
-            self.recorder.note(Note::Trouble(&error.to_string()));
+            self.recorder.note(Note::Trouble(&error));
             match &error {
                 CallError::FloodWait(wait) if tries < 3 && self.can_sit_out(*wait) => tokio::time::sleep(*wait).await,
                 CallError::Network(_) | CallError::TimedOut(_) => {
@@ -439,15 +439,9 @@ impl<R: Recorder> Run<'_, R> {
 }
 
 fn refusal(error: &CallError) -> Refusal {
-    let code = match error {
-        CallError::Refused { code, .. } => *code,
-        CallError::FloodWait(_) => 420,
-        CallError::Unauthorised(_) => 401,
-        CallError::Migrate(_) => 303,
-        CallError::Network(_) | CallError::TimedOut(_) => -503,
-        CallError::Session(_) => 0,
-    };
-    Refusal { code, name: error.label().to_owned() }
+    // Negative codes are MTProto's own for trouble below the methods: it is not known what happened.
+    let without_answer = if error.is_uncertain() { -503 } else { 0 };
+    Refusal { code: error.code().unwrap_or(without_answer), name: error.label().to_owned() }
 }
 
 /// Marks carry Unix seconds of this machine's clock until Telegram names its own.

@@ -8,7 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::Parser as _;
 use proptest::prelude::*;
+use tgsignd::cli::{Cli, CliError, Command, Exit};
 use tgsignd::config::secret::{Secret, SecretRef};
 use tgsignd::config::{self, Diagnostic, FileContent, Guard, Listen, Loaded, Sources, Task};
 use tgsignd::daemon::workdir;
@@ -361,4 +363,22 @@ fn a_tasks_own_keys_win_over_the_defaults_and_these_over_the_built_in_ones() {
     assert_eq!((plain.timeout, plain.retry.attempts, plain.enabled), (Duration::from_mins(3), 3, true));
     assert_eq!(plain.schedule_fingerprint, own.schedule_fingerprint);
     assert_ne!(plain.fingerprint, own.fingerprint);
+}
+
+fn check(workdir: &Path, more: &[&str]) -> Result<Exit, CliError> {
+    let words = ["tgsignd", "check", "--workdir", workdir.to_str().unwrap()];
+    let cli = Cli::try_parse_from(words.iter().chain(more)).unwrap();
+    let Command::Check(arguments) = &cli.command else { panic!("{:?} is not check", cli.command) };
+    tgsignd::cli::check::run(&cli, arguments)
+}
+
+#[test]
+fn check_ends_with_78_on_every_error_and_with_0_else() {
+    let workdir = tempfile::tempdir().unwrap();
+    let file = workdir.path().join("tgsignd.toml");
+    assert_eq!(check(&workdir.path().join("none"), &[]).unwrap_err().exit, Exit::Configuration);
+    assert_eq!(check(workdir.path(), &[]).unwrap(), Exit::Configuration);
+    fs::write(&file, "version = 1\n[telegram]\napi_id = 1\napi_hash = { file = '/nowhere/api-hash' }\n").unwrap();
+    assert_eq!(check(workdir.path(), &["--format", "json"]).unwrap(), Exit::Success);
+    assert_eq!(check(workdir.path(), &["--resolve"]).unwrap(), Exit::Configuration);
 }

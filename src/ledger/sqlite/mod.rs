@@ -1,0 +1,209 @@
+//! The engine on one `SQLite` file, `state/state.db`.
+
+mod claims;
+mod column;
+mod fault;
+mod history;
+mod open;
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use rusqlite::Connection;
+
+use self::fault::Fault;
+use super::LedgerError;
+use super::engine::{Engine, Ledger};
+use super::record::{
+    ActivePair, Claim, ClaimHistory, ClaimResult, Instance, JournalEntry, NotRun, Position, RunFilter, RunRecord,
+};
+use crate::kernel::status::LedgerSizes;
+use crate::names::{RunId, RunKey};
+
+/// The ledger on `SQLite`, with a write-ahead log that is synced at every commit.
+#[derive(Debug)]
+pub struct SqliteLedger {
+    connection: Connection,
+    file: PathBuf,
+    grouped: bool,
+}
+
+impl SqliteLedger {
+    /// Opens `file`, creates it (0600, its folder 0700) when it does not exist, and brings an older one up to date.
+    ///
+    /// A damaged file, or one of a newer tgsignd, is refused and left as it is.
+    pub fn open(file: &Path) -> Result<Self, LedgerError> {
+        Ok(Self { connection: open::open(file)?, file: file.to_owned(), grouped: false })
+    }
+
+    /// Performs `work` completely or not at all.
+    fn atomic<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, LedgerError> {
+        self.savepoint(work).map_err(|fault| fault.into_error(&self.file))
+    }
+
+    fn savepoint<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+        if self.grouped && self.connection.is_autocommit() {
+            return Err(Fault::GroupLost);
+        }
+        // Outside a transaction a savepoint is one.
+        self.connection.execute_batch("SAVEPOINT request")?;
+        let result = work(&self.connection);
+        let end = if result.is_ok() { "RELEASE request" } else { "ROLLBACK TO request; RELEASE request" };
+        if let Err(error) = self.connection.execute_batch(end) {
+            // A commit that failed has to be undone, or the connection stays in a transaction for ever.
+            let _ = self.connection.execute_batch("ROLLBACK TO request; RELEASE request");
+            return result.and(Err(error.into()));
+        }
+        result
+    }
+
+    fn commit(&self) -> Result<(), Fault> {
+        if self.connection.is_autocommit() {
+            return Err(Fault::GroupLost);
+        }
+        self.connection.execute_batch("COMMIT").map_err(|error| {
+            let _ = self.connection.execute_batch("ROLLBACK");
+            error.into()
+        })
+    }
+}
+
+impl Engine for SqliteLedger {
+    fn group(&mut self, work: &mut dyn FnMut(&mut dyn Ledger)) -> Result<(), LedgerError> {
+        let named = |fault: Fault, file: &Path| fault.into_error(file);
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| named(error.into(), &self.file))?;
+        self.grouped = true;
+        work(self);
+        self.grouped = false;
+        self.commit().map_err(|fault| named(fault, &self.file))
+    }
+}
+
+impl Ledger for SqliteLedger {
+    fn claim(&mut self, claim: &Claim) -> Result<ClaimResult, LedgerError> {
+        self.atomic(|connection| claims::claim(connection, claim))
+    }
+
+    fn journal(&mut self, run_id: &RunId, entry: &JournalEntry) -> Result<(), LedgerError> {
+        self.atomic(|connection| claims::journal(connection, run_id, entry))
+    }
+
+    fn finish(&mut self, record: &RunRecord) -> Result<(), LedgerError> {
+        self.atomic(|connection| claims::finish(connection, record))
+    }
+
+    fn record_without_run(
+        &mut self,
+        key: &RunKey,
+        what: NotRun,
+        reason: &str,
+        at: DateTime<Utc>,
+    ) -> Result<ClaimResult, LedgerError> {
+        self.atomic(|connection| claims::record_without_run(connection, key, what, reason, at))
+    }
+
+    fn open_claims(&mut self) -> Result<Vec<ClaimHistory>, LedgerError> {
+        self.atomic(claims::open_claims)
+    }
+
+    fn positions(&mut self) -> Result<Vec<Position>, LedgerError> {
+        self.atomic(history::positions)
+    }
+
+    fn active_since(&mut self, pairs: &[ActivePair], now: DateTime<Utc>) -> Result<Vec<DateTime<Utc>>, LedgerError> {
+        self.atomic(|connection| history::active_since(connection, pairs, now))
+    }
+
+    fn runs(&mut self, filter: &RunFilter) -> Result<Vec<RunRecord>, LedgerError> {
+        self.atomic(|connection| history::runs(connection, filter))
+    }
+
+    fn run(&mut self, run_id: &RunId) -> Result<Option<ClaimHistory>, LedgerError> {
+        self.atomic(|connection| claims::run(connection, run_id))
+    }
+
+    fn prune(
+        &mut self,
+        before: DateTime<Utc>,
+        window_start: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<usize, LedgerError> {
+        self.atomic(|connection| history::prune(connection, before, window_start, limit))
+    }
+
+    fn instance(&mut self) -> Result<Instance, LedgerError> {
+        self.atomic(history::instance)
+    }
+
+    fn sizes(&mut self) -> Result<LedgerSizes, LedgerError> {
+        self.atomic(|connection| history::sizes(connection, &self.file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::ledger::StorageProblem;
+    use crate::ledger::contract::{claim_of, contract};
+
+    fn ledger() -> (tempfile::TempDir, SqliteLedger) {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = SqliteLedger::open(&folder.path().join("state/state.db")).unwrap();
+        (folder, ledger)
+    }
+
+    contract!(ledger);
+
+    #[test]
+    fn a_full_disk_is_named_and_spares_what_was_there() {
+        let (_folder, mut ledger) = ledger();
+        ledger.claim(&claim_of("kept", 1)).unwrap();
+        let pages: i64 = ledger.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        ledger.connection.pragma_update(None, "max_page_count", pages).unwrap();
+
+        let mut large = claim_of("large", 2);
+        large.script = serde_json::json!("x".repeat(100_000));
+        let mut answers = Vec::new();
+        let commit = ledger.group(&mut |ledger| {
+            answers.push(ledger.claim(&large));
+            answers.push(ledger.claim(&claim_of("small", 3)));
+        });
+        let error = answers[0].clone().unwrap_err();
+        assert!(matches!(error, LedgerError::Storage { problem: StorageProblem::Full, .. }), "{error}");
+        assert!(error.to_string().contains("state/state.db: no space left"), "{error}");
+
+        ledger.connection.pragma_update(None, "max_page_count", pages + 1000).unwrap();
+        let open: Vec<_> =
+            ledger.open_claims().unwrap().into_iter().map(|open| open.claim.key.task.to_string()).collect();
+        // SQLite may undo the whole group on its own; whatever it says is what has to be true.
+        let expected = if commit.is_ok() && answers[1].is_ok() { vec!["kept", "small"] } else { vec!["kept"] };
+        assert_eq!(open, expected);
+        assert_eq!(ledger.claim(&large), Ok(ClaimResult::New));
+    }
+
+    #[test]
+    fn a_database_that_is_held_is_named() {
+        let (folder, mut ledger) = ledger();
+        ledger.connection.busy_timeout(std::time::Duration::ZERO).unwrap();
+        let other = Connection::open(folder.path().join("state/state.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let error = ledger.group(&mut |_| {}).unwrap_err();
+        assert!(matches!(error, LedgerError::Storage { problem: StorageProblem::Locked, .. }), "{error}");
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(ledger.group(&mut |_| {}), Ok(()));
+    }
+
+    #[test]
+    fn a_row_that_was_edited_is_named() {
+        let (_folder, mut ledger) = ledger();
+        let claim = claim_of("task", 1);
+        ledger.claim(&claim).unwrap();
+        ledger.connection.execute("UPDATE claims SET trigger = 'whim'", []).unwrap();
+        let error = ledger.open_claims().unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("trigger in claims of run {} cannot be understood: whim", claim.run_id)),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! Opening, checking and migrating the file.
+
+use std::fs::{DirBuilder, OpenOptions, Permissions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::fault::Fault;
+use crate::ledger::{LedgerError, StorageProblem};
+
+/// How long another connection (a copy for the backup, an `sqlite3` shell) may hold the file.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Step N brings a database from version N to N + 1; steps that were released never change.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql")];
+
+pub(super) fn open(file: &Path) -> Result<Connection, LedgerError> {
+    create(file).map_err(|error| storage_error(file, &error))?;
+    check(file)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let named = |error: rusqlite::Error| Fault::from(error).into_error(file);
+    let mut connection = Connection::open_with_flags(file, flags).map_err(named)?;
+    prepare(&connection).map_err(named)?;
+    migrate(&mut connection, MIGRATIONS).map_err(named)?;
+    create_instance(&connection).map_err(named)?;
+    Ok(connection)
+}
+
+/// Makes folder and file with their modes before `SQLite` sees them; the log files beside it inherit the file's mode.
+fn create(file: &Path) -> std::io::Result<()> {
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        restrict(folder, 0o700)?;
+    }
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(file)?;
+    restrict(file, 0o600)
+}
+
+fn restrict(path: &Path, mode: u32) -> std::io::Result<()> {
+    let permissions = std::fs::metadata(path)?.permissions();
+    if permissions.mode() & 0o777 & !mode == 0 {
+        return Ok(());
+    }
+    std::fs::set_permissions(path, Permissions::from_mode(mode))
+}
+
+fn storage_error(file: &Path, error: &std::io::Error) -> LedgerError {
+    use std::io::ErrorKind;
+    let problem = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StorageProblem::Full,
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => StorageProblem::ReadOnly,
+        _ => StorageProblem::CannotOpen,
+    };
+    LedgerError::Storage { file: file.to_owned(), problem, cause: error.to_string() }
+}
+
+/// Looks at the file through a connection that cannot write, because one that can would fold the write-ahead log into a
+/// damaged file when it closes.
+fn check(file: &Path) -> Result<(), LedgerError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let named = |error: rusqlite::Error| Fault::from(error).into_error(file);
+    let connection = Connection::open_with_flags(file, flags).map_err(named)?;
+    connection.busy_timeout(BUSY).map_err(named)?;
+    let found = version(&connection).map_err(named)?;
+    let known = latest(MIGRATIONS);
+    if found > known {
+        return Err(LedgerError::NewerVersion { file: file.to_owned(), found, known });
+    }
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(named)?;
+    if verdict != "ok" {
+        let problem = StorageProblem::Corrupt;
+        return Err(LedgerError::Storage { file: file.to_owned(), problem, cause: verdict });
+    }
+    Ok(())
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    // After a burst the log is cut back to this when it is folded in.
+    connection.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
+    Ok(())
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+fn latest(migrations: &[&str]) -> i64 {
+    i64::try_from(migrations.len()).unwrap_or(i64::MAX)
+}
+
+/// Brings the database up to the last of `migrations`, each in a transaction of its own.
+fn migrate(connection: &mut Connection, migrations: &[&str]) -> rusqlite::Result<()> {
+    let done = usize::try_from(version(connection)?).unwrap_or(0);
+    for (step, statements) in migrations.iter().enumerate().skip(done) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(statements)?;
+        transaction.pragma_update(None, "user_version", latest(&migrations[..=step]))?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// Draws what identifies this data directory, once.
+fn create_instance(connection: &Connection) -> rusqlite::Result<()> {
+    let random = |bytes: &mut [u8]| {
+        getrandom::fill(bytes).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+    };
+    let (mut seed, mut secret) = ([0; 32], [0; 32]);
+    random(&mut seed)?;
+    random(&mut secret)?;
+    connection.execute(
+        "INSERT INTO instance (only_row, id, install_seed, random_id_secret) VALUES (1, ?1, ?2, ?3)
+         ON CONFLICT DO NOTHING",
+        (uuid::Uuid::new_v4().to_string(), seed, secret),
+    )?;
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "open_tests.rs"]
+mod tests;
