@@ -87,7 +87,7 @@ fn table<'a>(document: &Document<'a>, readable: bool) -> Option<Spanned<DeTable<
     let table = document.parse().filter(|_| readable)?;
     if table.get_ref().is_empty() {
         let hint = "to delete what was in it, delete the file";
-        document.start().error_with_hint("the file says nothing; it may have been emptied by mistake", hint.to_owned());
+        document.start().error_with_hint("the file defines nothing; was it emptied by mistake?", hint.to_owned());
         return None;
     }
     Some(table)
@@ -139,9 +139,17 @@ fn snapshot<'a>(
             Some((task.name.clone(), Arc::new(task)))
         })
         .collect();
+    let telegram = telegram?;
+    if telegram.api.is_none()
+        && !accounts.is_empty()
+        && let Some((document, _)) = documents.iter().find(|(document, _)| document.name() == version_document)
+    {
+        let hint = "get your own from https://my.telegram.org, and set [telegram] api_id and api_hash";
+        document.start().warning("no api_id and api_hash: no account can connect", hint.to_owned());
+    }
     Some(Snapshot {
         digest: sources.digest(),
-        telegram: telegram?,
+        telegram,
         http: http?,
         log: log?,
         history: history?,
@@ -182,7 +190,7 @@ impl<'a> Merged<'a> {
         match file.take("version") {
             // The only number that its shape allows is 1.
             Field::Valid(value) if is_settings => drop(value.integer()),
-            Field::Valid(value) => value.key_place().error(format!("`version` belongs into {SETTINGS_FILE} alone")),
+            Field::Valid(value) => value.key_place().error(format!("`version` belongs in {SETTINGS_FILE} alone")),
             _ if needs_version => {
                 let hint = "write `version = 1` at the top of the file".to_owned();
                 document.start().error_with_hint("`version` is missing", hint);
@@ -194,7 +202,7 @@ impl<'a> Merged<'a> {
             if !is_settings {
                 value
                     .key_place()
-                    .error(format!("[{name}] belongs into {SETTINGS_FILE}; other files hold accounts and tasks"));
+                    .error(format!("[{name}] belongs in {SETTINGS_FILE}; other files hold accounts and tasks"));
                 continue;
             }
             let Some(table) = value.table() else { continue };
@@ -208,13 +216,13 @@ impl<'a> Merged<'a> {
                 }
             }
         }
-        merge_named(file.take("accounts"), "account", &mut self.accounts);
-        merge_named(file.take("tasks"), "task", &mut self.tasks);
+        merge_named(&file.take("accounts"), "account", &mut self.accounts);
+        merge_named(&file.take("tasks"), "task", &mut self.tasks);
         file.finish();
     }
 }
 
-fn merge_named<'a>(field: Field<Value<'a>>, kind: &str, into: &mut Named<'a>) {
+fn merge_named<'a>(field: &Field<Value<'a>>, kind: &str, into: &mut Named<'a>) {
     let Field::Valid(value) = field else { return };
     for (name, place, table) in value.named().unwrap_or_default() {
         match into.entry(name) {

@@ -11,6 +11,7 @@ use super::document::{Document, Place};
 use super::duration;
 use super::keys::{Key, Shape, TableKeys};
 use super::suggest;
+use crate::schedule::duration::parse as parse_duration;
 
 /// What was found for a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,7 @@ impl<T> Field<T> {
     }
 
     /// `Some(None)` when the field is absent, `None` when it is invalid.
+    #[expect(clippy::option_option, reason = "the outer one ends the caller with `?`")]
     pub(super) fn optional(self) -> Option<Option<T>> {
         match self {
             Self::Absent => Some(None),
@@ -105,7 +107,7 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn flag(self) -> Option<bool> {
-        self.of_type(|node| node.as_bool())
+        self.of_type(DeValue::as_bool)
     }
 
     pub(super) fn integer(self) -> Option<i64> {
@@ -133,12 +135,9 @@ impl<'a> Value<'a> {
             self.place().error_with_hint(message, format!("write \"{number}s\", \"{number}m\" or \"{number}h\""));
             return None;
         }
-        let text = self.text()?;
-        let Some(duration) = duration::parse(text) else {
-            let hint =
-                "write whole numbers with the units d, h, m and s, the longest first, such as \"90s\" or \"1h30m\"";
-            self.place().error_with_hint(format!("`{}` is not a duration", self.name), hint.to_owned());
-            return None;
+        let duration = match parse_duration(self.text()?) {
+            Ok(duration) => duration,
+            Err(error) => return self.refuse(format!("`{}`: {error}", self.name)),
         };
         let (least, most) = (Duration::from_secs(least), Duration::from_secs(most));
         if duration < least {
@@ -333,7 +332,7 @@ impl<'a> TableReader<'a> {
             [] => {
                 self.sound = false;
                 let names: Vec<_> = self.keys.exactly_one.iter().map(|name| format!("`{name}`")).collect();
-                self.place.error(format!("{} needs one of {}", self.keys.title, suggest::enumerate(&names)));
+                self.place.error(format!("{} needs {}", self.keys.title, suggest::either(&names)));
             }
             [_] => {}
             [first, second, ..] => {

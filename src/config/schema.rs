@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{FILE, Shape, TableKeys};
+use super::keys::{FILE, NAME, Shape, TableKeys};
 
 /// The schema (draft 7, which the TOML language servers taplo and tombi understand) of every file of the workdir.
 ///
@@ -44,13 +44,75 @@ fn shape(shape_of: &Shape) -> Value {
         Shape::Integer { least, most } => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Shape::Text { pattern: "", .. } => json!({ "type": "string", "minLength": 1 }),
         Shape::Text { pattern, .. } => json!({ "type": "string", "pattern": pattern }),
-        Shape::Duration { .. } => {
-            json!({ "type": "string", "pattern": "^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$" })
-        }
+        Shape::Duration { .. } => json!({ "type": "string", "pattern": "^ *([0-9]+(w|d|h|m|s|ms) *)+$" }),
         Shape::Word(words) => json!({ "type": "string", "enum": words }),
         Shape::List(of) => json!({ "type": "array", "minItems": 1, "items": shape(of) }),
         Shape::Table(keys) => table(keys),
-        Shape::Named(keys) => json!({ "type": "object", "additionalProperties": table(keys) }),
+        Shape::Named(keys) => json!({
+            "type": "object",
+            "propertyNames": { "pattern": NAME },
+            "additionalProperties": table(keys),
+        }),
         Shape::Either { shapes, .. } => json!({ "anyOf": shapes.iter().map(shape).collect::<Vec<_>>() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The keys of a table and of all tables in it, by the title of their table.
+    fn known(table: &TableKeys, found: &mut BTreeSet<(&'static str, &'static str)>) {
+        for key in table.keys {
+            found.insert((table.title, key.name));
+            for inner in key.shape.tables() {
+                known(inner, found);
+            }
+        }
+    }
+
+    fn used(table: &TableKeys, value: &toml::Table, found: &mut BTreeSet<(&'static str, &'static str)>) {
+        for (name, value) in value {
+            let key = table.key(name).unwrap();
+            found.insert((table.title, key.name));
+            used_in(&key.shape, value, found);
+        }
+    }
+
+    fn used_in(shape: &Shape, value: &toml::Value, found: &mut BTreeSet<(&'static str, &'static str)>) {
+        match (shape, value) {
+            (Shape::Either { shapes, .. }, _) => {
+                for shape in *shapes {
+                    used_in(shape, value, found);
+                }
+            }
+            (Shape::List(of), toml::Value::Array(entries)) => {
+                for entry in entries {
+                    used_in(of, entry, found);
+                }
+            }
+            (Shape::Table(table), toml::Value::Table(value)) => used(table, value, found),
+            (Shape::Named(table), toml::Value::Table(named)) => {
+                for value in named.values() {
+                    used(table, value.as_table().unwrap(), found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_case_with_every_key_has_every_key() {
+        let text = include_str!("../../tests/cases/config/ok/every-key/tgsignd.toml");
+        let (mut all, mut there) = (BTreeSet::new(), BTreeSet::new());
+        known(&FILE, &mut all);
+        used(&FILE, &text.parse().unwrap(), &mut there);
+        // The three places of a secret exclude each other.
+        there.extend([("a secret's place", "env"), ("a secret's place", "credential")]);
+        assert_eq!(all, there);
     }
 }

@@ -18,18 +18,31 @@ pub(super) fn hint<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>
         return Some(format!("did you mean `{candidate}`?"));
     }
     let all: Vec<_> = candidates.into_iter().map(|candidate| format!("`{candidate}`")).collect();
-    (!all.is_empty()).then(|| format!("there are {}", enumerate(&all)))
+    match &all[..] {
+        [] => None,
+        [only] => Some(format!("there is only {only}")),
+        several => Some(format!("there are {}", enumerate(several))),
+    }
 }
 
 /// `a, b and c`; of many only the first twenty.
 pub(super) fn enumerate<T: AsRef<str>>(items: &[T]) -> String {
+    joined(items, "and")
+}
+
+/// `a, b or c`; of many only the first twenty.
+pub(super) fn either<T: AsRef<str>>(items: &[T]) -> String {
+    joined(items, "or")
+}
+
+fn joined<T: AsRef<str>>(items: &[T], word: &str) -> String {
     const SHOWN: usize = 20;
     let join = |items: &[T]| items.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
     match items {
         [] => String::new(),
         [only] => only.as_ref().to_owned(),
-        many if many.len() > SHOWN => format!("{} and {} more", join(&many[..SHOWN]), many.len() - SHOWN),
-        [most @ .., last] => format!("{} and {}", join(most), last.as_ref()),
+        many if many.len() > SHOWN => format!("{} {word} {} more", join(&many[..SHOWN]), many.len() - SHOWN),
+        [most @ .., last] => format!("{} {word} {}", join(most), last.as_ref()),
     }
 }
 

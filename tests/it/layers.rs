@@ -21,8 +21,23 @@ const PURE: &[&str] = &["names", "schedule", "script", "config", "kernel"];
 
 /// Crates that do input and output, read the clock or draw random numbers.
 const IMPURE: &[&str] = &[
-    "tokio", "hyper", "rusqlite", "notify", "grammers_client", "grammers_session", "grammers_mtsender", "getrandom",
-    "rustix", "uuid", "std::fs", "std::net::Tcp", "std::process", "std::thread", "std::env::", "SystemTime", "Instant::now",
+    "tokio",
+    "hyper",
+    "rusqlite",
+    "notify",
+    "grammers_client",
+    "grammers_session",
+    "grammers_mtsender",
+    "getrandom",
+    "rustix",
+    "uuid",
+    "std::fs",
+    "std::net::Tcp",
+    "std::process",
+    "std::thread",
+    "std::env::",
+    "SystemTime",
+    "Instant::now",
 ];
 
 fn sources(module: &str) -> Vec<PathBuf> {

@@ -6,7 +6,7 @@ mod shape;
 mod task;
 
 pub(super) use settings::FILE;
-pub(super) use shape::{Key, Shape, TableKeys};
+pub(super) use shape::{Key, NAME, Shape, TableKeys};
 pub(super) use task::{LEAST_CHAT, MOST_CHAT};
 
 #[cfg(test)]

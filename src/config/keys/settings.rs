@@ -12,7 +12,7 @@ const PROXY: Shape = Shape::Text {
 const SECRET: Shape = Shape::Either {
     says: "text in quotes, or where the secret is kept: { file = \"/…\" }, { env = \"…\" } or { credential = \"…\" }",
     shapes: &[
-        Shape::Text { such_as: "{ file = \"/…\" }", pattern: "" },
+        Shape::Text { such_as: "\"…\"", pattern: "" },
         Shape::Table(&TableKeys {
             title: "a secret's place",
             keys: &[

@@ -1,5 +1,10 @@
 //! What a key may hold.
 
+use crate::config::suggest;
+
+/// Roughly what [`crate::names`] allows, for the schema.
+pub(in crate::config) const NAME: &str = r"^[^\s/.-][^\s/]{0,63}$";
+
 /// The keys of one kind of table.
 #[derive(Debug)]
 pub(in crate::config) struct TableKeys {
@@ -85,10 +90,14 @@ impl Shape {
             }
             Self::Word(words) => {
                 let words: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
-                words.join(" or ")
+                suggest::either(&words)
             }
             Self::List(of) => format!("a list in brackets, each entry {}", of.says()),
-            Self::Table(_) | Self::Named(_) => "a table".to_owned(),
+            Self::Table(table) => {
+                let names: Vec<_> = table.names().map(|name| format!("`{name}`")).collect();
+                format!("a table with {}", suggest::enumerate(&names))
+            }
+            Self::Named(_) => "a table of tables by name".to_owned(),
             Self::Either { says, .. } => (*says).to_owned(),
         }
     }

@@ -1,6 +1,6 @@
 //! The keys of a task and of its steps.
 
-use super::shape::{Key, Shape, TableKeys};
+use super::shape::{Key, NAME, Shape, TableKeys};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -127,10 +127,7 @@ pub(in crate::config) static TASK: TableKeys = TableKeys::new(
             "accounts",
             Shape::Either {
                 says: "a list of account names, or \"all\"",
-                shapes: &[
-                    Shape::Word(&["all"]),
-                    Shape::List(&Shape::Text { such_as: "\"alice\"", pattern: r"^[\w.-]+$" }),
-                ],
+                shapes: &[Shape::Word(&["all"]), Shape::List(&Shape::Text { such_as: "\"alice\"", pattern: NAME })],
             },
             "Who performs it: a list of names, or \"all\". May be left out when there is exactly one account.",
         ),

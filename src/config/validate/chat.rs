@@ -11,7 +11,11 @@ const CHANNEL_MARK: i64 = -1_000_000_000_000;
 pub(super) fn chat(value: Value<'_>) -> Option<ChatRef> {
     if value.is_integer() {
         let id = value.integer()?;
-        if id == 0 || id == CHANNEL_MARK { value.refuse("`chat` is no id") } else { Some(ChatRef::Id(id)) }
+        if id == 0 || id == CHANNEL_MARK {
+            value.refuse("`chat` is not an id that Telegram gives out")
+        } else {
+            Some(ChatRef::Id(id))
+        }
     } else {
         parse(value.text()?).map_err(|(message, hint)| value.place().error_with_hint(message, hint.to_owned())).ok()
     }
@@ -21,14 +25,18 @@ fn parse(text: &str) -> Result<ChatRef, (&'static str, &'static str)> {
     const WHAT_TO_WRITE: &str = "write \"@name\", a numeric id such as -1001234567890, or \"https://t.me/NAME\"";
     if let Some(name) = text.strip_prefix('@') {
         return username(name).ok_or((
-            "`chat` is no user name: they have 4 to 32 letters, digits and _, and begin with a letter",
+            "`chat` is not a user name: those have 4 to 32 letters, digits and _, and begin with a letter",
             WHAT_TO_WRITE,
         ));
     }
     if let Ok(id) = text.parse::<i64>() {
         let known = (keys::LEAST_CHAT..=keys::MOST_CHAT).contains(&id);
         let valid = known && id != 0 && id != CHANNEL_MARK && !text.starts_with('+');
-        return if valid { Ok(ChatRef::Id(id)) } else { Err(("`chat` is no id that Telegram gives", WHAT_TO_WRITE)) };
+        return if valid {
+            Ok(ChatRef::Id(id))
+        } else {
+            Err(("`chat` is not an id that Telegram gives out", WHAT_TO_WRITE))
+        };
     }
     match link_path(text) {
         Some(path) => link(path),
@@ -65,7 +73,7 @@ fn link(path: &str) -> Result<ChatRef, (&'static str, &'static str)> {
         ));
     }
     let chat = if is_id { private_channel(name) } else { username(name) };
-    chat.ok_or(("`chat` is a link to no chat", "write \"https://t.me/NAME\" or \"https://t.me/c/ID\""))
+    chat.ok_or(("`chat` is a link that names no chat", "write \"https://t.me/NAME\" or \"https://t.me/c/ID\""))
 }
 
 fn private_channel(digits: &str) -> Option<ChatRef> {
@@ -112,21 +120,21 @@ mod tests {
             ("t.me/some_bot?start=abc", "parameter"),
             ("t.me/some_group/12", "message or topic"),
             ("t.me/c/123/12", "message or topic"),
-            ("t.me/c/x", "no chat"),
-            ("t.me/c/99999999999999", "no chat"),
-            ("t.me/", "no chat"),
+            ("t.me/c/x", "names no chat"),
+            ("t.me/c/99999999999999", "names no chat"),
+            ("t.me/", "names no chat"),
             ("some_bot", "without @"),
             ("@a", "user name"),
             ("@1abc", "user name"),
             ("@签到机器人", "user name"),
-            ("0", "no id"),
-            ("-1000000000000", "no id"),
-            ("+777000", "no id"),
-            ("9999999999999999", "no id"),
+            ("0", "not an id"),
+            ("-1000000000000", "not an id"),
+            ("+777000", "not an id"),
+            ("9999999999999999", "not an id"),
             ("my bot", "neither"),
         ] {
             let message = parse(text).map_err(|(message, _)| message);
-            assert!(message.as_ref().is_err_and(|message| message.contains(reason)), "{text}: {message:?}");
+            assert!(matches!(message, Err(message) if message.contains(reason)), "{text}: {message:?}");
         }
     }
 }

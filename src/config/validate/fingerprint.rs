@@ -1,10 +1,15 @@
 //! What decides a task's behaviour, as one hash.
 
+use std::time::Duration;
+
+use chrono::NaiveTime;
+use chrono_tz::Tz;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::config::snapshot::Task;
 use crate::config::source::hexadecimal;
+use crate::names::AccountName;
 use crate::schedule::MissedPolicy;
 use crate::script::Script;
 
@@ -13,29 +18,32 @@ use crate::script::Script;
 #[derive(Serialize)]
 struct Behaviour<'a> {
     enabled: bool,
-    accounts: &'a [crate::names::AccountName],
-    schedule: &'a [&'a str],
-    zone: &'a str,
-    jitter: std::time::Duration,
-    stagger: std::time::Duration,
+    accounts: &'a [AccountName],
+    slots: &'a str,
+    jitter: Duration,
+    stagger: Duration,
     missed: MissedPolicy,
-    deadline: Option<chrono::NaiveTime>,
-    timeout: std::time::Duration,
+    deadline: Option<NaiveTime>,
+    timeout: Duration,
     attempts: u32,
-    delay: std::time::Duration,
+    delay: Duration,
     chat: String,
     topic: Option<i32>,
-    delete_after: Option<std::time::Duration>,
+    delete_after: Option<Duration>,
     script: &'a Script,
 }
 
-/// The fingerprint of a task with this schedule.
-pub(super) fn fingerprint(task: &Task, schedule: &[&str]) -> String {
-    let behaviour = Behaviour {
+/// The fingerprint of what decides which slots there are.
+pub(super) fn of_schedule(zone: Tz, entries: &[&str]) -> String {
+    hash(&(zone.name(), entries))
+}
+
+/// The fingerprint of a task whose `schedule_fingerprint` is set.
+pub(super) fn of_task(task: &Task) -> String {
+    hash(&Behaviour {
         enabled: task.enabled,
         accounts: &task.accounts,
-        schedule,
-        zone: task.timing.zone.name(),
+        slots: &task.schedule_fingerprint,
         jitter: task.timing.jitter,
         stagger: task.timing.stagger,
         missed: task.timing.missed,
@@ -47,8 +55,14 @@ pub(super) fn fingerprint(task: &Task, schedule: &[&str]) -> String {
         topic: task.topic,
         delete_after: task.delete_after,
         script: &task.script,
-    };
-    #[expect(clippy::expect_used, reason = "no map with other keys than text, nothing that writes can fail")]
-    let bytes = serde_json::to_vec(&behaviour).expect("plain data is JSON");
+    })
+}
+
+fn hash(value: &impl Serialize) -> String {
+    #[expect(
+        clippy::expect_used,
+        reason = "only maps with keys that are no text cannot be written, and there are none"
+    )]
+    let bytes = serde_json::to_vec(value).expect("plain data is JSON");
     hexadecimal(&Sha256::digest(bytes))
 }

@@ -130,6 +130,7 @@ pub(in crate::config) fn http(table: Option<TableReader<'_>>, environment: &Envi
 }
 
 /// `Some(None)` when neither is set: who sets a password wants it asked for, wherever the address comes from.
+#[expect(clippy::option_option, reason = "the outer one ends the caller with `?`")]
 fn credentials(environment: &Environment<'_>) -> Option<Option<Guard>> {
     const USERNAME: &str = "TG_SIGNER_WEB_BASIC_AUTH_USERNAME";
     const PASSWORD: &str = "TG_SIGNER_WEB_BASIC_AUTH_PASSWORD";
@@ -174,7 +175,7 @@ fn listen_address(value: Value<'_>) -> Option<Listen> {
     let address = text.parse::<SocketAddr>().ok().map(Listen::Tcp);
     address.or_else(|| {
         let hint = "write an IP address and a port such as \"127.0.0.1:9464\", or \"unix:/run/tgsignd/http.sock\"";
-        value.place().error_with_hint("`listen` is no address", hint.to_owned());
+        value.place().error_with_hint("`listen` is not an address", hint.to_owned());
         None
     })
 }
@@ -214,7 +215,7 @@ fn level(value: Value<'_>) -> Option<String> {
         || format!("write {}, or by module: \"info,tgsignd=debug\"", LEVELS.join(", ")),
         |word| format!("did you mean \"{word}\"?"),
     );
-    value.place().error_with_hint("`level` is no log level", hint);
+    value.place().error_with_hint("`level` is not a log level", hint);
     None
 }
 

@@ -8,7 +8,7 @@ use chrono::NaiveTime;
 use chrono_tz::Tz;
 
 use super::chat;
-use super::fingerprint::fingerprint;
+use super::fingerprint;
 use super::pattern::Patterns;
 use super::schedule::{Entry, Schedules};
 use super::steps::{self, PlacedStep};
@@ -157,7 +157,7 @@ impl<'a> World<'a> {
             timezone.required(|| missing("timezone", "timezone = \"Asia/Shanghai\" in the task or in [defaults]"));
         let chat = chat.required(|| missing("chat", "chat = \"@name_of_the_bot\""));
         let steps = steps.required(|| missing("steps", "steps = [{ send = '/checkin' }]"));
-        let parsed = schedule.as_ref().and_then(|entries| self.schedules.parse(entries));
+        let parsed_schedule = schedule.as_ref().and_then(|entries| self.schedules.parse(entries));
         let timeout = timeout.or_default(DEFAULT_TIMEOUT);
         if let (Some(steps), Some(timeout)) = (&steps, timeout) {
             warn_of_long_waits(steps, timeout);
@@ -170,7 +170,7 @@ impl<'a> World<'a> {
         };
         let timing = Timing {
             zone: zone?,
-            schedule: parsed?,
+            schedule: parsed_schedule?,
             jitter: jitter.or_default(Duration::ZERO)?,
             stagger: stagger.or_default(DEFAULT_STAGGER)?,
             missed: missed.or_default(MissedPolicy::RunOnce { within: DEFAULT_MISSED_WITHIN })?,
@@ -191,8 +191,8 @@ impl<'a> World<'a> {
             schedule_fingerprint: String::new(),
         };
         let entries: Vec<_> = schedule.iter().map(|entry| entry.text).collect();
-        task.schedule_fingerprint = super::schedule::fingerprint(&entries, task.timing.zone);
-        task.fingerprint = fingerprint(&task, &entries);
+        task.schedule_fingerprint = fingerprint::of_schedule(task.timing.zone, &entries);
+        task.fingerprint = fingerprint::of_task(&task);
         sound.then_some(task)
     }
 
@@ -253,10 +253,12 @@ fn warn_of_long_waits(steps: &[PlacedStep<'_>], timeout: Duration) {
     }
 }
 
-fn accounts<'a>(value: Value<'a>) -> Option<(Accounts<'a>, Place<'a>)> {
+fn accounts(value: Value<'_>) -> Option<(Accounts<'_>, Place<'_>)> {
     if value.is_text() {
-        let all = value.word(|word| (word == "all").then_some(Accounts::All))?;
-        return Some((all, value.place()));
+        if value.text()? == "all" {
+            return Some((Accounts::All, value.place()));
+        }
+        return value.refuse("`accounts` must be \"all\" or a list of names, such as [\"alice\"]");
     }
     let mut seen = BTreeSet::new();
     let mut names = Vec::new();
@@ -274,7 +276,7 @@ fn accounts<'a>(value: Value<'a>) -> Option<(Accounts<'a>, Place<'a>)> {
     sound.then_some((Accounts::Named(names), value.place()))
 }
 
-fn schedule<'a>(value: Value<'a>) -> Option<Vec<Entry<'a>>> {
+fn schedule(value: Value<'_>) -> Option<Vec<Entry<'_>>> {
     let entries: Vec<_> = value
         .one_or_more()?
         .into_iter()

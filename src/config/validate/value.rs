@@ -97,7 +97,7 @@ fn check_proxy(text: &str) -> Result<(), &'static str> {
     let is_address = |text: &str| text.parse::<std::net::Ipv6Addr>().is_ok();
     match host.strip_prefix('[') {
         Some(rest) if rest.strip_suffix(']').is_some_and(is_address) => Ok(()),
-        Some(_) => Err("the address in brackets is no IPv6 address"),
+        Some(_) => Err("what is in brackets is not an IPv6 address"),
         None if host.contains(':') => Err("an IPv6 address is written in brackets"),
         None if is_host(host) => Ok(()),
         None => Err("the host is missing or has characters that no host name has"),
