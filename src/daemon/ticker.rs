@@ -48,7 +48,7 @@ pub struct Heartbeat {
     pub degraded: bool,
 }
 
-/// The running ticker; it ends when this is dropped.
+/// The running ticker; when this is dropped it ends, and the channel closes.
 #[derive(Debug)]
 pub struct Ticker {
     deadline: watch::Sender<Option<DateTime<Utc>>>,

@@ -65,7 +65,7 @@ impl Parser {
 
 /// The planned wall clock times of a task; a zone makes them [slots](Slot). See the [module](super) for the syntax and the
 /// daylight-saving policy.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     rules: Arc<[Arc<Rule>]>,
 }
@@ -114,4 +114,22 @@ impl Schedule {
 
 fn just_before(instant: DateTime<Utc>) -> DateTime<Utc> {
     instant.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(instant)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn tasks_loaded_together_share_equal_entries() {
+        let mut parser = Parser::default();
+        let mut parse = |entry: &str| parser.parse(&[entry]).unwrap();
+        let (one, other, apart) = (parse("06:00"), parse("0 6 * * *"), parse("06:01"));
+        assert!(Arc::ptr_eq(&one.rules[0], &other.rules[0]));
+        assert_eq!(one, other);
+        assert_ne!(one, apart);
+        assert_eq!(format!("{apart:?}"), r#"Schedule { rules: ["0 1 6 * * *"] }"#);
+    }
 }

@@ -171,6 +171,20 @@ fn days_counted_from_the_ends_of_a_month() {
 }
 
 #[test]
+fn the_deadline_is_the_first_such_local_time_after_the_slot() {
+    let at = |zone, time: &str, slot: &str| {
+        let timing = Timing { deadline: Some(time.parse().unwrap()), ..timing(&["@daily"], zone) };
+        timing.deadline_for(Slot::at(utc(slot))).unwrap().with_timezone(&zone).to_rfc3339()
+    };
+    let berlin = chrono_tz::Europe::Berlin;
+    assert_eq!(at(berlin, "22:00:00", "2026-11-22T06:00:00+01:00"), "2026-11-22T22:00:00+01:00");
+    assert_eq!(at(berlin, "06:00:00", "2026-11-22T06:00:00+01:00"), "2026-11-23T06:00:00+01:00");
+    assert_eq!(at(berlin, "02:30:00", "2027-03-27T06:00:00+01:00"), "2027-03-28T03:00:00+02:00");
+    assert_eq!(at(berlin, "02:30:00", "2027-10-31T02:40:00+02:00"), "2027-11-01T02:30:00+01:00");
+    assert_eq!(at(chrono_tz::Pacific::Apia, "12:00:00", "2011-12-29T13:00:00-10:00"), "2011-12-31T00:00:00+14:00");
+}
+
+#[test]
 fn no_instant_is_too_far() {
     let schedule = Schedule::parse(&["* * * * *", "30 2 * * *"]).unwrap();
     for zone in [chrono_tz::UTC, chrono_tz::Pacific::Kiritimati, chrono_tz::Pacific::Apia] {

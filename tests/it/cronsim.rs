@@ -1,4 +1,4 @@
-//! Slots against those of cronsim (PyPI), which follows Debian's cron; skipped where python3 cannot import it.
+//! Slots against those of `cronsim` from `PyPI`, which follows Debian's cron; skipped where python3 cannot import it.
 //!
 //! The two may differ only where the policies are known to differ:
 //! - beside a change of the zone's offset, when the minute field starts with `*` and the hour field does not: Debian calls that
