@@ -1,10 +1,11 @@
 //! `check`: the whole workdir, every error at once.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use serde::Serialize;
 
 use super::arguments::CheckArgs;
+use super::output::colours;
 use super::{Cli, CliError, Exit, Format, workdir};
 use crate::config::{self, Diagnostic, Severity};
 use crate::daemon::secrets;
@@ -34,8 +35,7 @@ pub fn run(cli: &Cli, arguments: &CheckArgs) -> Result<Exit, CliError> {
         Format::Json => print_json(&report),
         Format::Text => {
             let stderr = io::stderr();
-            let colours = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            print_text(&report, colours, &mut stderr.lock(), &mut io::stdout().lock())
+            print_text(&report, colours(&stderr), &mut stderr.lock(), &mut io::stdout().lock())
         }
     }
     .map_err(|error| CliError::new(Exit::Failure, format!("the result cannot be printed: {error}")))?;

@@ -1,5 +1,6 @@
 //! What a command says to the shell that called it.
 
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 /// How the process ends; the numbers are part of the interface.
@@ -44,4 +45,34 @@ impl CliError {
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into() }
     }
+}
+
+/// Prints a failure to standard error, its first word in red on a terminal.
+pub(super) fn print_error(message: &str) {
+    let mut stderr = io::stderr().lock();
+    let label = if colours(&stderr) { "\u{1b}[1;31merror:\u{1b}[0m" } else { "error:" };
+    // Nobody is left to be told when standard error is gone.
+    let _ = writeln!(stderr, "{label} {message}");
+}
+
+/// Whether a stream wants colours: a terminal, and nobody set `NO_COLOR`.
+pub(super) fn colours(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Prints to standard output. A reader that closed the pipe has seen enough.
+pub(super) fn print(text: &str) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CliError::new(Exit::Failure, format!("standard output cannot be written: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One JSON document on one line.
+pub(super) fn json_line(value: &impl serde::Serialize) -> Result<String, CliError> {
+    let json = serde_json::to_string(value);
+    json.map(|json| json + "\n").map_err(|error| CliError::new(Exit::Failure, error.to_string()))
 }

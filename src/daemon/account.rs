@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
@@ -97,9 +98,19 @@ pub enum Job {
 #[derive(Debug)]
 pub enum RunReply {
     /// It ended.
-    Ended(Box<RunRecord>),
+    Ended(Box<Ended>),
     /// It could not begin.
     Refused(String),
+}
+
+/// How a run that a person asked for ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Ended {
+    /// As it was kept.
+    #[serde(flatten)]
+    pub record: RunRecord,
+    /// There was no connection, and nothing was done: it can be asked for again.
+    pub unreachable: bool,
 }
 
 /// The way to an actor; the actor ends when it is dropped.
@@ -171,7 +182,8 @@ impl Account {
     async fn perform(&mut self, job: Job) {
         match job {
             Job::Run { order, reply } => {
-                let span = info_span!("run", run_id = tracing::field::Empty, task = %order.key.task, slot = %order.key.slot);
+                let span =
+                    info_span!("run", run_id = tracing::field::Empty, task = %order.key.task, slot = %order.key.slot);
                 attempt::carry_out(self, *order, reply).instrument(span).await;
             }
             Job::Delete { task, messages } => {
@@ -195,7 +207,11 @@ impl Account {
         }
     }
 
-    async fn delete(&mut self, task: &Task, messages: Vec<i32>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    async fn delete(
+        &mut self,
+        task: &Task,
+        messages: Vec<i32>,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         self.connect().await?;
         let connection = self.connection.as_ref().ok_or("no connection")?;
         let peer = chats::find(connection, &task.chat).await?;

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, error, info, warn};
 
-use super::account::{Account, ConnectError, RunReply};
+use super::account::{Account, ConnectError, Ended, RunReply};
 use super::recorder::RunRecorder;
 use crate::config::ChatRef;
 use crate::kernel::random_id::random_id;
@@ -55,13 +55,15 @@ struct End {
     acted: bool,
     /// Only a person can help, so that another attempt would be pointless.
     is_final: bool,
+    /// There was no connection and nothing was done.
+    unreachable: bool,
 }
 
 /// Carries an order out and tells the kernel, whatever happens.
 pub(super) async fn carry_out(account: &mut Account, order: RunOrder, reply: Option<mpsc::Sender<RunReply>>) {
     let key = order.key.clone();
     let answer = match execute(account, order).await {
-        Ok(Some(record)) => RunReply::Ended(Box::new(record)),
+        Ok(Some(ended)) => RunReply::Ended(Box::new(ended)),
         // The claim stays open: the next start takes it up.
         Ok(None) => {
             let _ = account.shared.events.send(Event::Dropped { key });
@@ -77,7 +79,7 @@ pub(super) async fn carry_out(account: &mut Account, order: RunOrder, reply: Opt
     }
 }
 
-async fn execute(account: &mut Account, order: RunOrder) -> Result<Option<RunRecord>, String> {
+async fn execute(account: &mut Account, order: RunOrder) -> Result<Option<Ended>, String> {
     let attempt = match &order.work {
         Work::First => claim(account, order).await?,
         Work::Again { run_id, attempt } => {
@@ -175,7 +177,7 @@ fn take_up(order: RunOrder, history: &ClaimHistory) -> Result<Attempt, String> {
     Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since })
 }
 
-async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<RunRecord>, String> {
+async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended>, String> {
     let folder = account.shared.transcripts();
     let mut recorder = RunRecorder::new(
         account.shared.ledger.clone(),
@@ -225,7 +227,9 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<RunRe
     if !codes.is_empty() {
         let _ = account.shared.events.send(Event::RpcErrors { codes });
     }
-    record(account, attempt, Some(started_at), end).await.map(Some)
+    let unreachable = end.unreachable;
+    let record = record(account, attempt, Some(started_at), end).await?;
+    Ok(Some(Ended { record, unreachable }))
 }
 
 /// Talks to the bot in a task of its own, so that a panic costs this attempt and nothing else.
@@ -259,14 +263,16 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
             error!(%panic, "a conversation ended in a panic; please report it");
             account.close();
             let verdict = verdict(Outcome::Interrupted, "an internal error ended the conversation; the log has more");
-            (End { verdict, messages: Vec::new(), acted: true, is_final: true }, None)
+            (End { verdict, messages: Vec::new(), acted: true, is_final: true, unreachable: false }, None)
         }
     }
 }
 
 fn judge(account: &mut Account, result: Result<Performed, RunError>) -> End {
     match result {
-        Ok(Performed { verdict, messages, acted }) => End { verdict, messages, acted, is_final: false },
+        Ok(Performed { verdict, messages, acted }) => {
+            End { verdict, messages, acted, is_final: false, unreachable: false }
+        }
         Err(error) => {
             if let Some(call) = error.call() {
                 account.learn(call);
@@ -274,7 +280,7 @@ fn judge(account: &mut Account, result: Result<Performed, RunError>) -> End {
             match &error {
                 RunError::Ledger(_) => {
                     let verdict = verdict(Outcome::Interrupted, &error.to_string());
-                    End { verdict, messages: Vec::new(), acted: true, is_final: true }
+                    End { verdict, messages: Vec::new(), acted: true, is_final: true, unreachable: false }
                 }
                 RunError::Call(_) | RunError::Chat(_) => End::failed(&error.to_string(), false),
             }
@@ -292,7 +298,7 @@ async fn look_only(account: &mut Account, attempt: &Attempt) -> End {
         let reason = format!("the daemon was stopped in the middle, and the chat does not tell how it ended{trouble}");
         verdict(Outcome::Interrupted, &reason)
     });
-    End { verdict, messages: Vec::new(), acted: true, is_final: true }
+    End { verdict, messages: Vec::new(), acted: true, is_final: true, unreachable: false }
 }
 
 async fn history_says(
@@ -315,7 +321,7 @@ async fn history_says(
 }
 
 /// Reads the history of a run that ended `unknown`.
-async fn review(account: &mut Account, order: RunOrder, history: ClaimHistory) -> Result<Option<RunRecord>, String> {
+async fn review(account: &mut Account, order: RunOrder, history: ClaimHistory) -> Result<Option<Ended>, String> {
     let mut record = history.attempts.last().cloned().ok_or("nothing to read again")?;
     let kept = kept(&history)?;
     let journal: Vec<_> = history
@@ -350,7 +356,8 @@ async fn review(account: &mut Account, order: RunOrder, history: ClaimHistory) -
             resume_at(&record, order.task.retry, true, Utc::now())
         }
     };
-    keep(account, record, Vec::new()).await.map(Some)
+    let record = keep(account, record, Vec::new()).await?;
+    Ok(Some(Ended { record, unreachable: false }))
 }
 
 async fn record(
@@ -359,7 +366,7 @@ async fn record(
     started_at: Option<DateTime<Utc>>,
     end: End,
 ) -> Result<RunRecord, String> {
-    let End { verdict, messages, acted, is_final } = end;
+    let End { verdict, messages, acted, is_final, .. } = end;
     let ended_at = Utc::now();
     let mut record = RunRecord {
         run_id: attempt.run_id,
@@ -392,6 +399,7 @@ async fn keep(account: &Account, record: RunRecord, messages: Vec<i32>) -> Resul
 
 fn no_connection(error: &ConnectError, acted: bool) -> End {
     let mut end = End::failed(&error.to_string(), error.is_final());
+    end.unreachable = !acted && !error.is_final();
     if acted {
         end.verdict.outcome = Outcome::Interrupted;
         end.is_final = true;
@@ -401,7 +409,13 @@ fn no_connection(error: &ConnectError, acted: bool) -> End {
 
 impl End {
     fn failed(reason: &str, is_final: bool) -> Self {
-        Self { verdict: verdict(Outcome::Failed, reason), messages: Vec::new(), acted: false, is_final }
+        Self {
+            verdict: verdict(Outcome::Failed, reason),
+            messages: Vec::new(),
+            acted: false,
+            is_final,
+            unreachable: false,
+        }
     }
 }
 

@@ -17,10 +17,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
+use super::account::Ended;
 use crate::kernel::record::RunRecord;
 use crate::kernel::status::Status;
 use crate::names::{AccountName, TaskName};
-
 
 /// Longest request in bytes; a request is a name or two.
 const MAX_REQUEST: u64 = 16 * 1024;
@@ -44,6 +44,13 @@ pub enum Request {
         /// Only this account.
         account: Option<AccountName>,
     },
+    /// The newest ended runs, newest first.
+    Runs {
+        /// Only of this task.
+        task: Option<TaskName>,
+        /// At most that many.
+        limit: usize,
+    },
     /// Close the account's connection and read its session anew: it has just signed in.
     Reconnect {
         /// The account.
@@ -58,7 +65,12 @@ pub enum Reply {
     /// To [`Request::Status`].
     Status(Box<Status>),
     /// To [`Request::Once`]: one run ended.
-    Run(Box<RunRecord>),
+    Run(Box<Ended>),
+    /// To [`Request::Runs`].
+    Runs {
+        /// Newest first.
+        runs: Vec<RunRecord>,
+    },
     /// Done, without anything to tell.
     Done,
     /// The request cannot be carried out.

@@ -59,15 +59,14 @@ pub fn database(path: &Path) -> PathBuf {
 
 /// Makes the folders that are missing and checks who may write.
 pub fn prepare(path: &Path) -> Result<(), DatadirError> {
-    let folders = [path.to_owned(), path.join("sessions"), path.join("state"), path.join("logs"), path.join("logs/runs")];
+    let folders =
+        [path.to_owned(), path.join("sessions"), path.join("state"), path.join("logs"), path.join("logs/runs")];
     for folder in folders {
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
         made.map_err(|error| DatadirError::Folder { path: folder, error })?;
     }
-    let mode = fs::metadata(path)
-        .map_err(|error| DatadirError::Folder { path: path.to_owned(), error })?
-        .permissions()
-        .mode();
+    let mode =
+        fs::metadata(path).map_err(|error| DatadirError::Folder { path: path.to_owned(), error })?.permissions().mode();
     if mode & 0o022 != 0 {
         return Err(DatadirError::Exposed(path.to_owned()));
     }

@@ -11,9 +11,14 @@
 //! | [`secrets`] | reads what secret references point to |
 //! | [`control`] | the socket through which commands reach the daemon |
 
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a shell reads the clock, the disk and the network")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a shell reads the clock, the disk and the network"
+)]
 
 pub mod account;
+pub mod alone;
 mod attempt;
 pub mod control;
 pub mod datadir;

@@ -1,7 +1,7 @@
 //! Wakes the daemon's loop: at one armed deadline, and when the wall clock was put forward or back.
 //!
 //! tokio-cron-scheduler ticks every half second and wakes for a deadline that passed, through a store of ours that knows
-//! nothing but that deadline ([`cron_scheduler`] says why). The exact instant is a timer of ours, armed when the deadline is
+//! nothing but that deadline (its own file says why). The exact instant is a timer of ours, armed when the deadline is
 //! near. Both say the same thing, and saying it twice does no harm: a deadline that passed is announced again at every tick
 //! until another one is armed, so a wake-up cannot be lost. When the scheduler stops ticking, the timer ticks in its place.
 
@@ -48,7 +48,7 @@ pub struct Heartbeat {
     pub degraded: bool,
 }
 
-/// The running ticker; it ends when this is dropped.
+/// The running ticker; when this is dropped it ends, and the channel closes.
 #[derive(Debug)]
 pub struct Ticker {
     deadline: watch::Sender<Option<DateTime<Utc>>>,

@@ -377,8 +377,13 @@ impl Kernel {
                 self.agenda.add(deadline, Item::Deadline(key.clone(), slot));
             }
             let trigger = if planned.late { Trigger::Late } else { Trigger::Scheduled };
-            let order =
-                RunOrder { key: run_key, task: Arc::clone(&pair.task), trigger, fire_at: planned.at, work: Work::First };
+            let order = RunOrder {
+                key: run_key,
+                task: Arc::clone(&pair.task),
+                trigger,
+                fire_at: planned.at,
+                work: Work::First,
+            };
             self.mark_running(&order);
             effects.push(Effect::Run(Box::new(order)));
         }
@@ -488,7 +493,9 @@ impl Kernel {
             let run_key = RunKey { task: key.0.clone(), account: key.1.clone(), slot };
             let text = match (reason, late_slot) {
                 (MissedReason::Coalesced, Some(late)) => format!("a later slot runs in its place: {late}"),
-                (MissedReason::Policy, _) => "the daemon could not run it in time, and the task says to skip".to_owned(),
+                (MissedReason::Policy, _) => {
+                    "the daemon could not run it in time, and the task says to skip".to_owned()
+                }
                 _ => "the daemon could not run it within the task's window".to_owned(),
             };
             effects.push(Effect::NotRun { key: run_key.clone(), what: NotRun::Missed, reason: text.clone() });

@@ -134,13 +134,12 @@ impl Pair {
             // Spread as the slot itself was, so that a reboot does not fire every account at one instant.
             Some(slot) => {
                 let delay = fire_at(slot) - slot.instant();
-                let last = within.and_then(|within| TimeDelta::from_std(within).ok()).map(|within| slot.instant() + within);
+                let last =
+                    within.and_then(|within| TimeDelta::from_std(within).ok()).map(|within| slot.instant() + within);
                 let at = now + delay;
                 Some(Planned { slot, at: last.map_or(at, |last| at.min(last)).max(now), late: true })
             }
-            None => {
-                task.timing.next_after(self.floor).map(|slot| Planned { slot, at: fire_at(slot), late: false })
-            }
+            None => task.timing.next_after(self.floor).map(|slot| Planned { slot, at: fire_at(slot), late: false }),
         };
         Plan { late, lost }
     }

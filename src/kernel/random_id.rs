@@ -52,9 +52,6 @@ mod tests {
         ]
         .into();
         assert_eq!(numbers.len(), 6);
-        assert_eq!(
-            random_id(&[0; 32], &key("ab", "c", 1), 1, 0),
-            random_id(&[0; 32], &key("ab", "c", 1), 1, 0)
-        );
+        assert_eq!(random_id(&[0; 32], &key("ab", "c", 1), 1, 0), random_id(&[0; 32], &key("ab", "c", 1), 1, 0));
     }
 }

@@ -24,9 +24,7 @@ pub fn resume_at(record: &RunRecord, retry: Retry, sent_anything: bool, now: Dat
             let doubled = retry.delay.saturating_mul(2_u32.saturating_pow(record.attempt - 1));
             Some(record.ended_at + doubled.min(LONGEST_DELAY.max(retry.delay)))
         }
-        Outcome::Unknown if sent_anything => {
-            REVIEWS.iter().map(|delay| record.ended_at + *delay).find(|at| *at > now)
-        }
+        Outcome::Unknown if sent_anything => REVIEWS.iter().map(|delay| record.ended_at + *delay).find(|at| *at > now),
         _ => None,
     }
 }

@@ -320,7 +320,12 @@ mod tests {
         let fixture = start(Trouble::None);
         fixture.go.send(()).unwrap();
         let unknown = claim_of("unknown", 1).run_id;
-        let entry = JournalEntry { at: DateTime::UNIX_EPOCH, attempt: 1, mark: crate::script::JournalMark::Begun { step: 0, date: 0 }, random_id: None };
+        let entry = JournalEntry {
+            at: DateTime::UNIX_EPOCH,
+            attempt: 1,
+            mark: crate::script::JournalMark::Begun { step: 0, date: 0 },
+            random_id: None,
+        };
         let (failed, worked) =
             tokio::join!(fixture.handle.journal(unknown.clone(), entry), fixture.handle.claim(claim_of("a", 1)));
         assert_eq!(failed, Err(LedgerError::UnknownRun(unknown)));

@@ -21,9 +21,9 @@ mod record {
 mod sqlite;
 pub mod transcript;
 
+pub use crate::kernel::record::*;
 pub use engine::{Engine, Ledger};
 pub use error::{LedgerError, StorageProblem};
 pub use handle::LedgerHandle;
 pub use lock::{DirectoryLock, LockError};
-pub use crate::kernel::record::*;
 pub use sqlite::SqliteLedger;

@@ -1,14 +1,18 @@
 //! A schedule: several entries, merged into one sequence of slots.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::rule::Rule;
 use super::syntax::{self, Mistake};
 use crate::names::Slot;
+
+/// The years that croner searches; it may give up in the year 5000 itself.
+const YEARS: RangeInclusive<i32> = 1..=4_999;
 
 /// Why an entry of a schedule is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +65,7 @@ impl Parser {
 
 /// The planned wall clock times of a task; a zone makes them [slots](Slot). See the [module](super) for the syntax and the
 /// daylight-saving policy.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     rules: Arc<[Arc<Rule>]>,
 }
@@ -72,15 +76,18 @@ impl Schedule {
         Parser::default().parse(entries)
     }
 
-    /// The first slot strictly after `after`, or `None` past the year 5000.
+    /// The first slot strictly after `after`; `None` when `after` or the slot is not within the years 1 to 4999.
     pub fn next_after(&self, zone: Tz, after: DateTime<Utc>) -> Option<Slot> {
+        if !YEARS.contains(&after.year()) {
+            return None;
+        }
         let second = Slot::at(after).instant();
         self.rules.iter().filter_map(|rule| rule.next_after(zone, second)).min().map(Slot::at)
     }
 
     /// The slots in `from..until`, found one by one.
     pub fn slots_between(&self, zone: Tz, from: DateTime<Utc>, until: DateTime<Utc>) -> impl Iterator<Item = Slot> {
-        let first = self.next_after(zone, from - TimeDelta::nanoseconds(1));
+        let first = self.next_after(zone, just_before(from));
         std::iter::successors(first, move |slot| self.next_after(zone, slot.instant()))
             .take_while(move |slot| slot.instant() < until)
     }
@@ -90,7 +97,7 @@ impl Schedule {
     /// The work grows with the logarithm of the distance, not with the number of slots.
     pub fn last_at_or_before(&self, zone: Tz, now: DateTime<Utc>, not_before: DateTime<Utc>) -> Option<Slot> {
         let reached = |slot: &Slot| slot.instant() <= now;
-        let first = self.next_after(zone, not_before - TimeDelta::nanoseconds(1)).filter(reached)?;
+        let first = self.next_after(zone, just_before(not_before)).filter(reached)?;
         // Nearer and nearer to `now`: there is a slot at or after `found`, and none after `bound`.
         let mut found = first;
         let mut bound = now.timestamp();
@@ -102,5 +109,27 @@ impl Schedule {
             }
         }
         Some(found)
+    }
+}
+
+fn just_before(instant: DateTime<Utc>) -> DateTime<Utc> {
+    instant.checked_sub_signed(TimeDelta::nanoseconds(1)).unwrap_or(instant)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn tasks_loaded_together_share_equal_entries() {
+        let mut parser = Parser::default();
+        let mut parse = |entry: &str| parser.parse(&[entry]).unwrap();
+        let (one, other, apart) = (parse("06:00"), parse("0 6 * * *"), parse("06:01"));
+        assert!(Arc::ptr_eq(&one.rules[0], &other.rules[0]));
+        assert_eq!(one, other);
+        assert_ne!(one, apart);
+        assert_eq!(format!("{apart:?}"), r#"Schedule { rules: ["0 1 6 * * *"] }"#);
     }
 }

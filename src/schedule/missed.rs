@@ -45,7 +45,7 @@ pub fn missed(
     now: DateTime<Utc>,
     fire_at: impl Fn(Slot) -> DateTime<Utc>,
 ) -> Missed {
-    let after = Slot::at(handled).instant() + SECOND;
+    let after = Slot::at(handled).instant().checked_add_signed(SECOND).unwrap_or(handled);
     let earlier = |instant| timing.last_at_or_before(instant, after);
     let mut newest = earlier(now);
     let mut ahead = Vec::new();

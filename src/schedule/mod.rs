@@ -69,7 +69,7 @@ pub enum MissedPolicy {
 }
 
 /// When a task runs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timing {
     /// The IANA zone the schedule and the deadline are read in.
     pub zone: chrono_tz::Tz,
@@ -108,7 +108,9 @@ impl Timing {
         let later = |day: chrono::NaiveDate| {
             let local = day.and_time(deadline);
             (0..=180)
-                .find_map(|minutes| (local + chrono::TimeDelta::minutes(minutes)).and_local_timezone(self.zone).earliest())
+                .find_map(|minutes| {
+                    (local + chrono::TimeDelta::minutes(minutes)).and_local_timezone(self.zone).earliest()
+                })
                 .map(|instant| instant.to_utc())
         };
         first_day.iter_days().take(3).filter_map(later).find(|instant| *instant > slot.instant())
@@ -117,5 +119,13 @@ impl Timing {
     /// The last slot in `not_before..=now`.
     pub fn last_at_or_before(&self, now: DateTime<Utc>, not_before: DateTime<Utc>) -> Option<Slot> {
         self.schedule.last_at_or_before(self.zone, now, not_before)
+    }
+
+    /// When the run of `slot` has to be done: the first [`deadline`](Self::deadline) on the zone's clock after the slot. The
+    /// daylight-saving policy is that of a named hour.
+    pub fn deadline_for(&self, slot: Slot) -> Option<DateTime<Utc>> {
+        let time = self.deadline?;
+        let days = slot.instant().with_timezone(&self.zone).date_naive().iter_days();
+        days.map_while(|day| rule::first_instant(self.zone, day.and_time(time))).find(|at| *at > slot.instant())
     }
 }

@@ -1,5 +1,7 @@
 //! One parsed entry and its instants in a zone: croner walks the wall clock, the daylight-saving policy is ours.
 
+use std::fmt;
+
 use chrono::{DateTime, LocalResult, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::{GapInfo, Tz};
 use croner::Cron;
@@ -17,11 +19,24 @@ enum Hours {
 }
 
 /// One entry of a schedule.
-#[derive(Debug)]
 pub(super) struct Rule {
     cron: Cron,
     hours: Hours,
 }
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.cron.as_str(), f)
+    }
+}
+
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        self.cron.as_str() == other.cron.as_str()
+    }
+}
+
+impl Eq for Rule {}
 
 impl Rule {
     /// Reads six normalized fields.
@@ -85,4 +100,13 @@ impl Rule {
     fn wall_clock_after(&self, local: NaiveDateTime) -> Option<NaiveDateTime> {
         self.cron.find_next_occurrence(&local, false).ok()
     }
+}
+
+/// The instant at which the zone's wall clock shows `local` for the first time or, when it leaves it out, the end of the gap.
+pub(super) fn first_instant(zone: Tz, local: NaiveDateTime) -> Option<DateTime<Utc>> {
+    let instant = match zone.from_local_datetime(&local) {
+        LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => instant,
+        LocalResult::None => GapInfo::new(&local, &zone)?.end?,
+    };
+    Some(instant.to_utc())
 }

@@ -170,4 +170,56 @@ fn days_counted_from_the_ends_of_a_month() {
     assert_eq!(days("0 0 * * SUNL,7#1"), "02-07 02-28 03-07 03-28");
 }
 
+#[test]
+fn the_deadline_is_the_first_such_local_time_after_the_slot() {
+    let at = |zone, time: &str, slot: &str| {
+        let timing = Timing { deadline: Some(time.parse().unwrap()), ..timing(&["@daily"], zone) };
+        timing.deadline_for(Slot::at(utc(slot))).unwrap().with_timezone(&zone).to_rfc3339()
+    };
+    let berlin = chrono_tz::Europe::Berlin;
+    assert_eq!(at(berlin, "22:00:00", "2026-11-22T06:00:00+01:00"), "2026-11-22T22:00:00+01:00");
+    assert_eq!(at(berlin, "06:00:00", "2026-11-22T06:00:00+01:00"), "2026-11-23T06:00:00+01:00");
+    assert_eq!(at(berlin, "02:30:00", "2027-03-27T06:00:00+01:00"), "2027-03-28T03:00:00+02:00");
+    assert_eq!(at(berlin, "02:30:00", "2027-10-31T02:40:00+02:00"), "2027-11-01T02:30:00+01:00");
+    assert_eq!(at(chrono_tz::Pacific::Apia, "12:00:00", "2011-12-29T13:00:00-10:00"), "2011-12-31T00:00:00+14:00");
+}
+
+#[test]
+fn no_instant_is_too_far() {
+    let schedule = Schedule::parse(&["* * * * *", "30 2 * * *"]).unwrap();
+    for zone in [chrono_tz::UTC, chrono_tz::Pacific::Kiritimati, chrono_tz::Pacific::Apia] {
+        let next = |after| schedule.next_after(zone, after);
+        assert_eq!((next(DateTime::<Utc>::MIN_UTC), next(DateTime::<Utc>::MAX_UTC)), (None, None));
+        assert!(next(utc("0001-01-01T00:00:00Z")).is_some());
+        assert!(next(utc("5000-01-01T12:00:00Z")).is_none());
+        let all = schedule.last_at_or_before(zone, DateTime::<Utc>::MAX_UTC, utc("2026-11-22T00:00:00Z"));
+        assert!(all.is_some_and(|slot| slot.instant() > utc("4999-12-30T00:00:00Z")));
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in "[*0-9,/#?LWHa-cMON@: +-]{0,24}", at in -60_000_000_000_i64..90_000_000_000) {
+        if let Ok(schedule) = Schedule::parse(&[text]) {
+            let after = DateTime::from_timestamp(at, 0).unwrap();
+            if let Some(next) = schedule.next_after(chrono_tz::Europe::Dublin, after) {
+                proptest::prop_assert!(next.instant() > after);
+            }
+        }
+    }
+
+    #[test]
+    fn fields_that_are_read_never_loop(
+        fields in proptest::collection::vec("(\\*|[0-9]{1,2}(-[0-9]{1,2})?(,[0-9]{1,2})?)(/[0-9]{1,2})?|L|LW|[0-9]{1,2}W|[0-7]#[1-6L]", 5..7),
+        at in -60_000_000_000_i64..90_000_000_000,
+    ) {
+        if let Ok(schedule) = Schedule::parse(&[fields.join(" ")]) {
+            let after = DateTime::from_timestamp(at, 0).unwrap();
+            let next = schedule.next_after(chrono_tz::America::Santiago, after).unwrap();
+            proptest::prop_assert!(next.instant() > after);
+            proptest::prop_assert_eq!(schedule.last_at_or_before(chrono_tz::America::Santiago, next.instant(), after), Some(next));
+        }
+    }
+}
+
 mod reference;

@@ -21,7 +21,9 @@ pub enum ChatError {
     #[error("there is no user, bot, group or channel @{0}")]
     NoSuchName(String),
     /// The account does not know the id.
-    #[error("chat {0} is not among the account's newest {MOST_DIALOGS} dialogs: open it once in a Telegram app, or use its @name")]
+    #[error(
+        "chat {0} is not among the account's newest {MOST_DIALOGS} dialogs: open it once in a Telegram app, or use its @name"
+    )]
     NotInDialogs(i64),
 }
 
@@ -64,10 +66,7 @@ async fn resolve(connection: &Connection, name: &str) -> Result<Peer, ChatError>
     Ok(found)
 }
 
-fn known_peers<'a>(
-    users: &'a [tl::enums::User],
-    chats: &'a [tl::enums::Chat],
-) -> impl Iterator<Item = Peer> + use<'a> {
+fn known_peers<'a>(users: &'a [tl::enums::User], chats: &'a [tl::enums::Chat]) -> impl Iterator<Item = Peer> + use<'a> {
     users.iter().filter_map(Peer::from_user).chain(chats.iter().filter_map(Peer::from_chat))
 }
 
@@ -85,9 +84,7 @@ async fn search_dialogs(connection: &Connection, wanted: i64) -> Result<Peer, Ch
     while seen < MOST_DIALOGS {
         let (dialogs, messages, chats, users, complete) = match connection.call(&request).await? {
             tl::enums::messages::Dialogs::Dialogs(all) => (all.dialogs, all.messages, all.chats, all.users, true),
-            tl::enums::messages::Dialogs::Slice(part) => {
-                (part.dialogs, part.messages, part.chats, part.users, false)
-            }
+            tl::enums::messages::Dialogs::Slice(part) => (part.dialogs, part.messages, part.chats, part.users, false),
             tl::enums::messages::Dialogs::NotModified(_) => break,
         };
         let peers: Vec<Peer> = known_peers(&users, &chats).collect();

@@ -93,11 +93,7 @@ impl Connection {
     }
 
     /// Calls a method with a limit of its own.
-    pub async fn call_within<R: tl::RemoteCall>(
-        &self,
-        limit: Duration,
-        request: &R,
-    ) -> Result<R::Return, CallError> {
+    pub async fn call_within<R: tl::RemoteCall>(&self, limit: Duration, request: &R) -> Result<R::Return, CallError> {
         match tokio::time::timeout(limit, self.client.invoke(request)).await {
             Ok(result) => result.map_err(CallError::from),
             Err(_) => Err(CallError::TimedOut(limit)),

@@ -90,11 +90,9 @@ impl Peer {
     pub fn from_chat(chat: &tl::enums::Chat) -> Option<Self> {
         match chat {
             tl::enums::Chat::Chat(chat) => Some(Self::Group { id: chat.id }),
-            tl::enums::Chat::Channel(channel) if !channel.min => Some(Self::Channel {
-                id: channel.id,
-                access_hash: channel.access_hash?,
-                broadcast: channel.broadcast,
-            }),
+            tl::enums::Chat::Channel(channel) if !channel.min => {
+                Some(Self::Channel { id: channel.id, access_hash: channel.access_hash?, broadcast: channel.broadcast })
+            }
             _ => None,
         }
     }

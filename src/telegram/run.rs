@@ -53,11 +53,7 @@ pub struct Plan<'a> {
 /// Where the traces of a run go. The run goes on only after a trace is kept.
 pub trait Recorder: Send {
     /// Keeps a mark durably. `random_id` goes with the beginning of a send.
-    fn mark(
-        &mut self,
-        mark: &JournalMark,
-        random_id: Option<i64>,
-    ) -> impl Future<Output = Result<(), String>> + Send;
+    fn mark(&mut self, mark: &JournalMark, random_id: Option<i64>) -> impl Future<Output = Result<(), String>> + Send;
 
     /// Notes a line of the transcript.
     fn note(&mut self, note: Note<'_>);

@@ -97,8 +97,7 @@ impl SessionFile {
         if version.version > VERSION {
             return Err(SessionError::TooNew(path));
         }
-        let mut contents: Contents =
-            serde_json::from_slice(&bytes).map_err(|_| SessionError::Damaged(path.clone()))?;
+        let mut contents: Contents = serde_json::from_slice(&bytes).map_err(|_| SessionError::Damaged(path.clone()))?;
         if contents.simulated != network.is_simulated() {
             let name = |simulated| if simulated { "a simulated data centre" } else { "Telegram" };
             let (made_with, configured) = (name(contents.simulated), name(network.is_simulated()));
@@ -321,10 +320,7 @@ mod tests {
         let path = SessionFile::path(folder.path(), "alice");
         for damage in [&b""[..], b"{", b"{\"version\":1}"] {
             fs::write(&path, damage).unwrap();
-            assert!(matches!(
-                SessionFile::open(folder.path(), "alice", &simulated()),
-                Err(SessionError::Damaged(_))
-            ));
+            assert!(matches!(SessionFile::open(folder.path(), "alice", &simulated()), Err(SessionError::Damaged(_))));
             assert_eq!(fs::read(&path).unwrap(), damage);
         }
         fs::write(&path, b"{\"version\":2}").unwrap();

@@ -3,4 +3,5 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests are outside of the pure modules")]
 
 mod config;
+mod cronsim;
 mod layers;

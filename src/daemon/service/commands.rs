@@ -7,6 +7,7 @@ use tracing::info;
 use super::Service;
 use crate::daemon::account::{Job, RunReply};
 use crate::daemon::control::{Call, Reply, Request};
+use crate::kernel::record::RunFilter;
 use crate::names::{AccountName, TaskName};
 
 impl Service {
@@ -18,6 +19,17 @@ impl Service {
                 let _ = call.replies.try_send(Reply::Status(status));
             }
             Request::Once { task, account } => self.once(&task, account.as_ref(), &call.replies),
+            Request::Runs { task, limit } => {
+                let ledger = self.datadir.ledger.clone();
+                self.chores.spawn(async move {
+                    let filter = RunFilter { task, account: None, since: None, limit };
+                    let reply = match ledger.runs(filter).await {
+                        Ok(runs) => Reply::Runs { runs },
+                        Err(error) => Reply::Refused { message: error.to_string() },
+                    };
+                    let _ = call.replies.send(reply).await;
+                });
+            }
             Request::Reconnect { account } => {
                 info!(%account, "the session was renewed");
                 if let Some(handle) = self.accounts.get(&account) {
@@ -42,7 +54,7 @@ impl Service {
             let account = order.key.account.clone();
             self.chores.spawn(async move {
                 let reply = match answers.recv().await {
-                    Some(RunReply::Ended(record)) => Reply::Run(record),
+                    Some(RunReply::Ended(ended)) => Reply::Run(ended),
                     Some(RunReply::Refused(reason)) => Reply::Refused { message: format!("{account}: {reason}") },
                     None => Reply::Refused { message: format!("{account}: the account's task has ended") },
                 };

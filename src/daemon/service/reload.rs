@@ -115,10 +115,7 @@ impl Service {
         Ok(())
     }
 
-    async fn active_since(
-        &self,
-        snapshot: &Snapshot,
-    ) -> Result<BTreeMap<PairKey, chrono::DateTime<Utc>>, LedgerError> {
+    async fn active_since(&self, snapshot: &Snapshot) -> Result<BTreeMap<PairKey, chrono::DateTime<Utc>>, LedgerError> {
         let pairs: Vec<ActivePair> = snapshot
             .tasks
             .values()

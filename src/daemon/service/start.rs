@@ -154,7 +154,8 @@ fn first_configuration(options: &Options) -> Result<(Accepted, Option<Rejected>)
         Ok(accepted) => return Ok((accepted, None)),
         Err(rejected) => rejected,
     };
-    let kept = if options.strict { None } else { last_good::load(&options.datadir, options.environment.clone()).transpose() };
+    let kept =
+        if options.strict { None } else { last_good::load(&options.datadir, options.environment.clone()).transpose() };
     match kept.map(reload::accept) {
         Some(Ok(accepted)) => {
             error!("the workdir has errors; the configuration that was accepted last is used until they are mended");

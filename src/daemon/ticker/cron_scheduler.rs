@@ -6,8 +6,8 @@
 
 use std::future::{Future, ready};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -40,9 +40,9 @@ pub(super) async fn start(shared: Arc<Shared>) -> Option<JobScheduler> {
 
 async fn try_start(shared: Arc<Shared>) -> Result<JobScheduler, JobSchedulerError> {
     let scheduler = JobScheduler::new_with_storage_and_code(
-        Box::new(Store(Arc::clone(&shared))),
+        Box::new(Store(Arc::downgrade(&shared))),
         Box::new(SimpleNotificationStore::default()),
-        Box::new(Code::new(shared)),
+        Box::new(Code::new(Arc::downgrade(&shared))),
         Box::new(SimpleNotificationCode::default()),
         CHANNEL,
     )
@@ -58,12 +58,16 @@ fn answer<T: Send + 'static>(value: T) -> Answer<T> {
 }
 
 /// The one job, due when the deadline has passed. Every listing is a tick.
-struct Store(Arc<Shared>);
+///
+/// Here and below the reference is weak: the scheduler's listeners live as long as the runtime, whatever happens to it.
+struct Store(Weak<Shared>);
 
 impl MetaDataStorage for Store {
     fn list_next_ticks(&mut self) -> Answer<Vec<JobAndNextTick>> {
-        self.0.scheduler_ticks.fetch_add(1, Ordering::Relaxed);
-        let due = self.0.tick();
+        let due = self.0.upgrade().is_some_and(|shared| {
+            shared.scheduler_ticks.fetch_add(1, Ordering::Relaxed);
+            shared.tick()
+        });
         // Any instant in the past runs now, except 0, which deletes the job.
         let job =
             JobAndNextTick { id: Some(JOB.into()), job_type: JobType::Cron as i32, next_tick: 1, last_tick: None };
@@ -120,9 +124,11 @@ impl InitStore for Store {
 struct Code(Arc<RwLock<Box<JobToRunAsync>>>);
 
 impl Code {
-    fn new(shared: Arc<Shared>) -> Self {
+    fn new(shared: Weak<Shared>) -> Self {
         Self(Arc::new(RwLock::new(Box::new(move |_, _| {
-            shared.announce();
+            if let Some(shared) = shared.upgrade() {
+                shared.announce();
+            }
             Box::pin(ready(()))
         }))))
     }

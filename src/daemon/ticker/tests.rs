@@ -96,12 +96,23 @@ async fn a_scheduler_that_falls_silent_is_replaced() {
         scheduler.shutdown().await.ok()?;
         Some(scheduler)
     });
-    ticker.arm(Some(clock.now() + TimeDelta::hours(1)));
+    // A tick before the shutdown is possible; each step is told by a later one.
     while !ticker.heartbeat().degraded {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        clock.put(TimeDelta::hours(1));
+        assert!(matches!(wakes.recv().await, Some(Wake::ClockStepped { .. })));
     }
-    clock.put(TimeDelta::hours(2));
-    step_and_due(&mut wakes).await;
+    ticker.arm(Some(clock.now()));
+    assert_eq!(wakes.recv().await, Some(Wake::Due));
+}
+
+#[tokio::test]
+async fn a_dropped_ticker_closes_the_channel() {
+    let (shared, clock, mut wakes) = shared(8);
+    let ticker = Ticker::start_with(shared, cron_scheduler::start);
+    ticker.arm(Some(clock.now()));
+    assert_eq!(wakes.recv().await, Some(Wake::Due));
+    drop(ticker);
+    while wakes.recv().await.is_some() {}
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ mod open;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use self::fault::Fault;
 use super::LedgerError;
@@ -34,6 +34,13 @@ impl SqliteLedger {
     /// A damaged file, or one of a newer tgsignd, is refused and left as it is.
     pub fn open(file: &Path) -> Result<Self, LedgerError> {
         Ok(Self { connection: open::open(file)?, file: file.to_owned(), grouped: false })
+    }
+
+    /// The install seed of a database that another process may be using. `None` where there is none, or where it cannot be
+    /// read: nothing is created and nothing is changed.
+    pub fn read_seed(file: &Path) -> Option<[u8; 32]> {
+        let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+        connection.query_row("SELECT install_seed FROM instance", [], |row| row.get(0)).ok()
     }
 
     /// Performs `work` completely or not at all.

@@ -1,0 +1,125 @@
+//! `once`: one task now, through the running daemon or without one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::arguments::OnceArgs;
+use super::output::{json_line, print};
+use super::{Cli, CliError, Exit, Format, block_on, workdir};
+use crate::daemon::account::{Ended, RunReply};
+use crate::daemon::alone::{self, AloneError};
+use crate::daemon::control::{Client, Reply, Request};
+use crate::daemon::datadir::DatadirError;
+use crate::daemon::reload;
+use crate::kernel::evidence_line;
+use crate::names::AccountName;
+
+/// Runs the task and prints how it ended for each account.
+pub(super) fn run(cli: &Cli, arguments: &OnceArgs) -> Result<Exit, CliError> {
+    block_on(async {
+        match through_daemon(cli, arguments).await? {
+            Some(exit) => Ok(exit),
+            None => without_daemon(cli, arguments).await,
+        }
+    })
+}
+
+async fn through_daemon(cli: &Cli, arguments: &OnceArgs) -> Result<Option<Exit>, CliError> {
+    let request = Request::Once { task: arguments.task.clone(), account: arguments.account.clone() };
+    let lost = |error: std::io::Error| CliError::new(Exit::TryAgain, format!("the daemon cannot be reached: {error}"));
+    let Some(mut client) = Client::call(&workdir::datadir(cli), &request).await.map_err(lost)? else {
+        return Ok(None);
+    };
+    let mut worst = Exit::Success;
+    let mut answers = 0;
+    while let Some(reply) = client.next().await.map_err(lost)? {
+        answers += 1;
+        let exit = match reply {
+            Reply::Run(ended) => tell(cli, &ended)?,
+            Reply::Refused { message } => refused(cli, None, &message)?,
+            _ => Exit::Failure,
+        };
+        worst = worse(worst, exit);
+    }
+    if answers == 0 {
+        return Err(CliError::new(
+            Exit::TryAgain,
+            "the daemon ended before the run did; its transcript tells how far it got",
+        ));
+    }
+    Ok(Some(worst))
+}
+
+async fn without_daemon(cli: &Cli, arguments: &OnceArgs) -> Result<Exit, CliError> {
+    let path = workdir::path(cli);
+    let environment: BTreeMap<String, String> = crate::daemon::workdir::process_environment();
+    let accepted = reload::read(&path, environment)
+        .map_err(|rejected| CliError::new(Exit::Configuration, rejected.0.join("\n")))?;
+    let replies =
+        alone::once(&workdir::datadir(cli), Arc::new(accepted.snapshot), &arguments.task, arguments.account.as_ref())
+            .await
+            .map_err(explain)?;
+    let mut worst = Exit::Success;
+    for (account, reply) in replies {
+        let exit = match reply {
+            RunReply::Ended(ended) => tell(cli, &ended)?,
+            RunReply::Refused(reason) => refused(cli, Some(&account), &reason)?,
+        };
+        worst = worse(worst, exit);
+    }
+    Ok(worst)
+}
+
+pub(super) fn explain(error: AloneError) -> CliError {
+    let exit = match &error {
+        AloneError::Datadir(DatadirError::Locked(_)) => Exit::TryAgain,
+        _ => Exit::Failure,
+    };
+    CliError::new(exit, error.to_string())
+}
+
+fn tell(cli: &Cli, ended: &Ended) -> Result<Exit, CliError> {
+    let record = &ended.record;
+    let text = match cli.format {
+        Format::Json => json_line(ended)?,
+        Format::Text => {
+            let evidence = evidence_line(&record.evidence).map(|line| format!("\n    {line}")).unwrap_or_default();
+            let (account, outcome, reason, run) = (&record.key.account, record.outcome, &record.reason, &record.run_id);
+            format!("{account}: {outcome}: {reason}{evidence}\n    tgsignd logs {run} shows the whole conversation\n")
+        }
+    };
+    print(&text)?;
+    Ok(match (record.outcome.is_done(), ended.unreachable) {
+        (true, _) => Exit::Success,
+        (false, true) => Exit::TryAgain,
+        (false, false) => Exit::Failure,
+    })
+}
+
+fn refused(cli: &Cli, account: Option<&AccountName>, message: &str) -> Result<Exit, CliError> {
+    #[derive(Serialize)]
+    struct Refused<'a> {
+        account: Option<&'a AccountName>,
+        refused: &'a str,
+    }
+    match cli.format {
+        Format::Json => print(&json_line(&Refused { account, refused: message })?)?,
+        Format::Text => {
+            let account = account.map(|account| format!("{account}: ")).unwrap_or_default();
+            super::output::print_error(&format!("{account}{message}"));
+        }
+    }
+    Ok(Exit::Failure)
+}
+
+/// One failure among several runs decides; a failure that will pass counts less than one that will not.
+fn worse(one: Exit, other: Exit) -> Exit {
+    let rank = |exit| match exit {
+        Exit::Success => 0,
+        Exit::TryAgain => 1,
+        _ => 2,
+    };
+    if rank(other) > rank(one) { other } else { one }
+}

@@ -1,0 +1,46 @@
+//! `completions` and `man`, made from the command line's own definition.
+
+use clap::CommandFactory;
+
+use super::output::print;
+use super::{Cli, CliError, Exit};
+
+pub(super) fn completions(shell: clap_complete::Shell) -> Result<Exit, CliError> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "tgsignd", &mut text);
+    print(&String::from_utf8_lossy(&text))?;
+    Ok(Exit::Success)
+}
+
+/// What the page says beyond the options, in roff.
+const MORE: &str = include_str!("manual.roff");
+
+pub(super) fn man() -> Result<Exit, CliError> {
+    let failed =
+        |error: std::io::Error| CliError::new(Exit::Failure, format!("the manual page cannot be made: {error}"));
+    let mut page = Vec::new();
+    let mut command = Cli::command();
+    command.build();
+    let manual = clap_mangen::Man::new(command.clone());
+    manual.render_title(&mut page).map_err(failed)?;
+    manual.render_name_section(&mut page).map_err(failed)?;
+    manual.render_synopsis_section(&mut page).map_err(failed)?;
+    manual.render_description_section(&mut page).map_err(failed)?;
+    manual.render_options_section(&mut page).map_err(failed)?;
+    page.extend_from_slice(b".SH COMMANDS\n");
+    for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+        let name = subcommand.get_name().to_owned();
+        page.extend_from_slice(format!(".SS {name}\n").as_bytes());
+        let mut section = Vec::new();
+        let part = clap_mangen::Man::new(subcommand.clone());
+        part.render_description_section(&mut section).map_err(failed)?;
+        part.render_options_section(&mut section).map_err(failed)?;
+        // Within the page these are paragraphs, not sections.
+        let section =
+            String::from_utf8_lossy(&section).replace(".SH DESCRIPTION\n", "").replace(".SH OPTIONS\n", ".PP\n");
+        page.extend_from_slice(section.as_bytes());
+    }
+    page.extend_from_slice(MORE.as_bytes());
+    print(&String::from_utf8_lossy(&page))?;
+    Ok(Exit::Success)
+}

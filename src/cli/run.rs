@@ -1,0 +1,56 @@
+//! `run`: the daemon.
+
+use super::arguments::RunArgs;
+use super::{Cli, CliError, Exit, workdir};
+use crate::config::{self, Log, LogFormat};
+use crate::daemon::datadir::DatadirError;
+use crate::daemon::service::{self, Options, StartError};
+use crate::daemon::{logging, workdir as reader};
+
+/// Threads that work on connections: one would do for the traffic, the second keeps the loop going while one verifies a key.
+const WORKERS: usize = 2;
+
+/// Runs until a signal.
+pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
+    let options = Options {
+        workdir: workdir::path(cli),
+        datadir: workdir::datadir(cli),
+        strict: arguments.strict,
+        environment: reader::process_environment(),
+    };
+    let log = logging::install(&log_settings(cli, &options))
+        .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
+    // `-v` is for this process and is not undone by a reload.
+    let log = (cli.verbose == 0).then_some(log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .max_blocking_threads(16)
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::new(Exit::Failure, format!("cannot start: {error}")))?;
+    let ended = runtime.block_on(service::run(options, log));
+    runtime.shutdown_background();
+    ended.map(|()| Exit::Success).map_err(|error| CliError::new(exit(&error), error.to_string()))
+}
+
+fn exit(error: &StartError) -> Exit {
+    match error {
+        StartError::Configuration(_) => Exit::Configuration,
+        StartError::Datadir(DatadirError::Locked(_)) => Exit::TryAgain,
+        _ => Exit::Failure,
+    }
+}
+
+/// How to log before the configuration is in force: as it says if it can be read, else as usual.
+fn log_settings(cli: &Cli, options: &Options) -> Log {
+    let read = reader::read(&options.workdir, options.environment.clone()).ok();
+    let loaded = read.and_then(|sources| config::load(&sources).ok());
+    let mut log =
+        loaded.map_or_else(|| Log { format: LogFormat::Auto, level: "info".to_owned() }, |loaded| loaded.snapshot.log);
+    match cli.verbose {
+        0 => {}
+        1 => log.level = "info,tgsignd=debug".to_owned(),
+        _ => log.level = "debug,tgsignd=trace".to_owned(),
+    }
+    log
+}

@@ -1,0 +1,98 @@
+//! What commands do when no daemon runs: the same kernel and the same actors, for one task.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::Utc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::account::{AccountHandle, Job, RunReply, Shared};
+use super::datadir::{Datadir, DatadirError};
+use super::reload;
+use crate::config::Snapshot;
+use crate::kernel::engine::OnceError;
+use crate::kernel::status::{Build, Status};
+use crate::kernel::{Event, Kernel, Seeds};
+use crate::names::{AccountName, TaskName};
+use crate::schedule::Seed;
+
+/// Why a task could not be run without a daemon.
+#[derive(Debug, thiserror::Error)]
+pub enum AloneError {
+    /// The data directory, or another process that owns it.
+    #[error(transparent)]
+    Datadir(#[from] DatadirError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] crate::ledger::LedgerError),
+    /// The task or the account.
+    #[error(transparent)]
+    Once(#[from] OnceError),
+}
+
+/// A kernel with what the ledger knows and this configuration in force; nothing it asks for is carried out.
+async fn kernel(datadir: &Datadir, snapshot: Arc<Snapshot>) -> Result<Kernel, AloneError> {
+    let seeds = Seeds {
+        seed: Seed(datadir.instance.install_seed),
+        positions: datadir.ledger.positions().await?,
+        open: Vec::new(),
+    };
+    let build = Build { version: env!("CARGO_PKG_VERSION").to_owned(), revision: None, rustc: None };
+    let now = Utc::now();
+    let mut kernel = Kernel::new(seeds, Status::new(build, now));
+    // Nothing is missed by a command: slots before now belong to the daemon.
+    kernel.handle(now, Event::Loaded { snapshot, active_since: std::collections::BTreeMap::new() });
+    Ok(kernel)
+}
+
+/// Runs a task on its accounts, at the same time, and returns what came of each. Owns the data directory meanwhile.
+pub async fn once(
+    datadir: &Path,
+    snapshot: Arc<Snapshot>,
+    task: &TaskName,
+    account: Option<&AccountName>,
+) -> Result<Vec<(AccountName, RunReply)>, AloneError> {
+    let datadir = Datadir::open(datadir).await?;
+    let mut kernel = kernel(&datadir, Arc::clone(&snapshot)).await?;
+    let orders = kernel.once(Utc::now(), task, account)?;
+    let (events, _unheard) = mpsc::unbounded_channel();
+    let (_going_on, stop) = watch::channel(false);
+    let shared = Arc::new(Shared {
+        datadir: datadir.path.clone(),
+        ledger: datadir.ledger.clone(),
+        instance: datadir.instance.clone(),
+        events,
+        stop,
+    });
+    let mut actors = JoinSet::new();
+    let mut waiting = Vec::new();
+    for order in orders {
+        let name = order.key.account.clone();
+        let reach = snapshot.accounts.get(&name).and_then(|account| reload::reach(&snapshot, account));
+        let Some(reach) = reach else { continue };
+        let (handle, _) = AccountHandle::start(name.clone(), reach, Arc::clone(&shared), &mut actors);
+        let (reply, answer) = mpsc::channel(1);
+        let _ = handle.give(Job::Run { order: Box::new(order), reply: Some(reply) });
+        waiting.push((name, handle, answer));
+    }
+    let mut replies = Vec::new();
+    for (name, handle, mut answer) in waiting {
+        let reply =
+            answer.recv().await.unwrap_or_else(|| RunReply::Refused("an internal error ended the run".to_owned()));
+        replies.push((name, reply));
+        drop(handle);
+    }
+    actors.join_all().await;
+    datadir.ledger.close().await?;
+    Ok(replies)
+}
+
+/// The status as a daemon that starts now would see it.
+pub async fn status(datadir: &Path, snapshot: Arc<Snapshot>) -> Result<Status, AloneError> {
+    let datadir = Datadir::open(datadir).await?;
+    let mut kernel = kernel(&datadir, snapshot).await?;
+    let status = kernel.status().clone();
+    datadir.ledger.close().await?;
+    Ok(status)
+}

@@ -1,0 +1,150 @@
+//! Slots against those of `cronsim` from `PyPI`, which follows Debian's cron; skipped where python3 cannot import it.
+//!
+//! The two may differ only where the policies are known to differ:
+//! - beside a change of the zone's offset, when the minute field starts with `*` and the hour field does not: Debian calls that
+//!   a wildcard job and runs it in real time, here only the hour field decides;
+//! - expressions that only one of them accepts are not generated: a step over all days beside the other day field.
+//!
+//! Lord Howe is left out: cronsim assumes that clocks move by whole hours.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono_tz::{America, Asia, Europe, Tz};
+use tgsignd::schedule::Schedule;
+
+const EXPRESSIONS: usize = 3_000;
+/// Slots compared for each expression.
+const SLOTS: usize = 6;
+
+const SCRIPT: &str = "
+import sys
+from datetime import datetime
+from zoneinfo import ZoneInfo
+from cronsim import CronSim
+for line in sys.stdin:
+    expression, zone, start, count = line.rstrip('\\n').split('\\t')
+    slots = CronSim(expression, datetime.fromtimestamp(int(start), ZoneInfo(zone)))
+    print(*[int(next(slots).timestamp()) for _ in range(int(count))])
+";
+
+/// Zones, and days on which their offset changes.
+const CHANGES: [(Tz, &str); 7] = [
+    (Europe::Berlin, "2027-03-28T01:00:00Z"),
+    (Europe::Berlin, "2027-10-31T01:00:00Z"),
+    (America::New_York, "2027-03-14T07:00:00Z"),
+    (America::New_York, "2027-11-07T06:00:00Z"),
+    (Europe::London, "2027-03-28T01:00:00Z"),
+    (Europe::London, "2027-10-31T01:00:00Z"),
+    (Asia::Shanghai, "2027-03-28T01:00:00Z"),
+];
+
+struct Case {
+    expression: String,
+    zone: Tz,
+    start: DateTime<Utc>,
+}
+
+/// Marsaglia's xorshift: the same expressions in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+
+    fn between(&mut self, min: u64, max: u64) -> u64 {
+        min + self.below(max - min + 1)
+    }
+
+    fn field(&mut self, min: u64, max: u64) -> String {
+        let (a, b) = (self.between(min, max), self.between(min, max));
+        match self.below(6) {
+            0 | 1 => "*".to_owned(),
+            2 => format!("*/{}", self.between(2, 12)),
+            3 => format!("{}-{}", a.min(b), a.max(b)),
+            4 if a != b => format!("{a},{b}"),
+            _ => a.to_string(),
+        }
+    }
+
+    fn day_field(&mut self, min: u64, max: u64) -> String {
+        self.field(min, max).replace("*/", &format!("{min}-{max}/"))
+    }
+
+    fn case(&mut self) -> Case {
+        let latest = if self.below(2) == 0 { 4 } else { 23 };
+        let fields =
+            [self.field(0, 59), self.field(0, latest), self.day_field(1, 28), self.field(1, 12), self.day_field(0, 6)];
+        let (zone, change) = CHANGES[usize::try_from(self.below(CHANGES.len() as u64)).unwrap_or_default()];
+        let change: DateTime<Utc> = change.parse().unwrap_or_default();
+        let before = TimeDelta::seconds(i64::try_from(self.below(40 * 3600)).unwrap_or_default());
+        Case { expression: fields.join(" "), zone, start: change - before }
+    }
+}
+
+fn available() -> bool {
+    let imported = Command::new("python3").args(["-c", "import cronsim, zoneinfo"]).stderr(Stdio::null()).status();
+    imported.is_ok_and(|status| status.success())
+}
+
+fn ask_cronsim(cases: &[Case]) -> std::io::Result<Vec<Vec<i64>>> {
+    let mut questions = String::new();
+    for Case { expression, zone, start } in cases {
+        writeln!(questions, "{expression}\t{zone}\t{}\t{SLOTS}", start.timestamp()).map_err(std::io::Error::other)?;
+    }
+    let mut python =
+        Command::new("python3").args(["-c", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let stdin = python.stdin.take();
+    // A thread of its own, or both sides would wait with full pipes.
+    let writer = std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(questions.as_bytes())));
+    let output = python.wait_with_output()?;
+    drop(writer.join());
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.lines().map(|line| line.split(' ').filter_map(|number| number.parse().ok()).collect()).collect())
+}
+
+/// Whether the zone's offset changes within the two days around the instant.
+fn beside_a_change(zone: Tz, instant: i64) -> bool {
+    let offset = |seconds: i64| {
+        let instant = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+        zone.offset_from_utc_datetime(&instant.naive_utc()).fix()
+    };
+    offset(instant - 86_400) != offset(instant + 86_400)
+}
+
+#[test]
+fn slots_equal_those_of_cronsim_but_for_the_known_differences() {
+    if !available() {
+        println!("SKIPPED: python3 cannot import cronsim");
+        return;
+    }
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let cases: Vec<Case> = (0..EXPRESSIONS).map(|_| random.case()).collect();
+    let answers = ask_cronsim(&cases).unwrap_or_default();
+    assert_eq!(answers.len(), EXPRESSIONS, "cronsim answers every question");
+    let (mut known, mut unknown) = (0, Vec::new());
+    for (Case { expression, zone, start }, theirs) in cases.iter().zip(answers) {
+        let schedule = Schedule::parse(&[expression]).unwrap_or_else(|errors| panic!("{expression}: {errors:?}"));
+        let ours: Vec<i64> = schedule
+            .slots_between(*zone, *start + TimeDelta::seconds(1), DateTime::<Utc>::MAX_UTC)
+            .map(tgsignd::names::Slot::unix_seconds)
+            .take(SLOTS)
+            .collect();
+        let Some((our, their)) = ours.iter().zip(&theirs).find(|(our, their)| our != their) else { continue };
+        let minute_star =
+            expression.starts_with('*') && !expression.split(' ').nth(1).is_some_and(|hour| hour.starts_with('*'));
+        if minute_star && beside_a_change(*zone, *our.min(their)) {
+            known += 1;
+        } else {
+            unknown.push(format!("{expression:?} in {zone} after {start}: ours {ours:?}, cronsim's {theirs:?}"));
+        }
+    }
+    println!("{EXPRESSIONS} expressions, {known} known differences");
+    assert!(unknown.is_empty(), "{} unexplained differences:\n{}", unknown.len(), unknown.join("\n"));
+}
