@@ -38,8 +38,14 @@ pub fn run(cli: &Cli, arguments: &CheckArgs) -> Result<Exit, CliError> {
             print_text(&report, colours(&stderr), &mut stderr.lock(), &mut io::stdout().lock())
         }
     }
+    .or_else(unless_the_reader_left)
     .map_err(|error| CliError::new(Exit::Failure, format!("the result cannot be printed: {error}")))?;
     Ok(if report.ok { Exit::Success } else { Exit::Configuration })
+}
+
+/// A closed pipe is no failure: `check | head` has seen enough.
+pub(super) fn unless_the_reader_left(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 
 fn report(loaded: Result<config::Loaded, Vec<Diagnostic>>, resolve: bool) -> Report {

@@ -2,12 +2,14 @@
 
 use std::io::{self, Write};
 
+use super::check::unless_the_reader_left;
 use super::{CliError, Exit};
 use crate::config;
 
 /// Prints the schema to stdout.
 pub fn run() -> Result<Exit, CliError> {
     print(&mut io::stdout().lock())
+        .or_else(unless_the_reader_left)
         .map_err(|error| CliError::new(Exit::Failure, format!("the schema cannot be printed: {error}")))?;
     Ok(Exit::Success)
 }

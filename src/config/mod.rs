@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `source` | what is read: the files and the environment variables that count |
 //! | `keys` | the one table of all keys; the reader and the JSON Schema both follow it |
+//! | `diagnostic`, `suggest` | what a finding looks like, and "did you mean …?" |
 //! | `document`, `reader` | TOML with positions; values are taken by the shape that `keys` gives them |
 //! | `validate` | values become the parts of a [`Snapshot`], every error is collected |
 //! | `load` | the way from sources to a snapshot |
