@@ -185,6 +185,17 @@ fn the_deadline_is_the_first_such_local_time_after_the_slot() {
 }
 
 #[test]
+fn the_last_slot_is_found_to_the_second() {
+    let schedule = Schedule::parse(&["7,8,31 * * * * *"]).unwrap();
+    let from = utc("2026-11-22T00:00:00Z");
+    for seconds in 0..1_000 {
+        let now = from + chrono::TimeDelta::seconds(seconds);
+        let slots = schedule.slots_between(chrono_tz::UTC, from, now + chrono::TimeDelta::seconds(1));
+        assert_eq!(schedule.last_at_or_before(chrono_tz::UTC, now, from), slots.last(), "{now}");
+    }
+}
+
+#[test]
 fn no_instant_is_too_far() {
     let schedule = Schedule::parse(&["* * * * *", "30 2 * * *"]).unwrap();
     for zone in [chrono_tz::UTC, chrono_tz::Pacific::Kiritimati, chrono_tz::Pacific::Apia] {
