@@ -23,6 +23,8 @@
 
 mod judge;
 mod resume;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
