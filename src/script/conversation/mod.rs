@@ -22,6 +22,8 @@
 //! first message's id is known before anything is compared with it.
 
 mod judge;
+#[cfg(test)]
+mod properties;
 mod resume;
 #[cfg(test)]
 mod tests;
