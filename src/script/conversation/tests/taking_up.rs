@@ -43,6 +43,19 @@ fn a_resumed_run_goes_on_and_repeats_nothing() {
 }
 
 #[test]
+fn a_journaled_click_is_not_repeated_before_its_message_changed() {
+    let journal =
+        || vec![sent_mark(0, 10), JournalMark::Clicked { step: 1, message_id: 11, date: NOON + 2, popup: None }];
+    let panel = with_buttons(bot(11, "菜单"), &["签到", "确认"]);
+    for (history, done) in [(panel.clone(), 0), (edited(panel.clone(), NOON + 1), 0), (edited(panel, NOON + 2), 1)] {
+        let verbs = vec![send("/start"), click("签到"), click("/./")];
+        let mut talk = Talk::idle(script(verbs), Place::Private { peer: BOT });
+        talk.input(Input::Resume { journal: journal(), history: vec![history.clone()] });
+        assert_eq!(talk.done.len(), done, "{history:?}");
+    }
+}
+
+#[test]
 fn history_decides_when_it_can() {
     let place = Place::Private { peer: BOT };
     let decide = |verbs, journal: &[JournalMark], history| {

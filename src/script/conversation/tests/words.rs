@@ -90,6 +90,8 @@ fn already_ends_the_run_without_a_button() {
     let panel = with_buttons(bot(11, "今日已签到"), &["签到"]);
     let mut talk = Talk::new(vec![send("/checkin"), click("签到")]);
     talk.says(panel.clone()).answers_click(Some(popup("签到成功"))).ends(Outcome::Succeeded);
+    let mut talk = Talk::new(vec![send("/checkin"), click("签到")]);
+    talk.says(panel.clone()).answers_click(None).says(bot(12, "签到成功")).ends(Outcome::Succeeded);
     // … and silence or a refusal leaves what was said.
     let mut talk = Talk::new(vec![send("/checkin"), click("签到")]);
     talk.says(panel.clone()).answers_click(None).waits().ends(Outcome::AlreadyDone);
