@@ -113,8 +113,12 @@ impl Pattern {
         }
     }
 
+    pub(super) fn is_literal(&self) -> bool {
+        matches!(self.matcher, Matcher::Text { .. })
+    }
+
     /// The normalised text of a literal.
-    pub(super) fn needle(&self) -> Option<&str> {
+    pub(super) fn literal_text(&self) -> Option<&str> {
         match &self.matcher {
             Matcher::Text { needle, .. } => Some(needle),
             Matcher::Regex(_) => None,

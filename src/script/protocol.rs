@@ -111,9 +111,14 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Whether the action may have happened all the same: the bot did not answer in time, or Telegram failed within.
+    /// Whether the action may have happened all the same: Telegram failed within, or gave up waiting.
     pub(super) fn leaves_doubt(&self) -> bool {
-        self.name == "BOT_RESPONSE_TIMEOUT" || self.code >= 500 || self.code < 0
+        self.code >= 500 || self.code < 0
+    }
+
+    /// Whether the click arrived and the bot gave it no answer in time.
+    pub(super) fn is_silence_of_the_bot(&self) -> bool {
+        self.name == "BOT_RESPONSE_TIMEOUT"
     }
 }
 

@@ -20,7 +20,7 @@ impl Conversation {
         if ends_expected && let Some(verdict) = self.last_expectation() {
             return Some(verdict);
         }
-        let remaining = if self.doubt.is_none() { &self.script.steps[self.step..] } else { &[] };
+        let remaining = self.remaining();
         let nothing_to_do = !remaining.iter().any(|step| matches!(step.verb, Verb::Send(_) | Verb::Click(_)));
         let nothing_to_see = nothing_to_do && !remaining.iter().any(|step| matches!(step.verb, Verb::Expect(_)));
         let good = self.judged().find(|(heard, finding, own)| match finding {
@@ -42,8 +42,7 @@ impl Conversation {
             if let Some(verdict) = self.decided() {
                 return Some(verdict);
             }
-            let script = std::sync::Arc::clone(&self.script);
-            match script.steps.get(self.step).filter(|_| self.doubt.is_none()).map(|step| &step.verb) {
+            match self.remaining().first().map(|step| &step.verb) {
                 Some(Verb::Expect(pattern)) => self.expected = Some(self.expect(pattern)?),
                 Some(Verb::Wait(_)) => {}
                 _ => return self.fallback(),
@@ -56,6 +55,7 @@ impl Conversation {
     fn last_expectation(&self) -> Option<Verdict> {
         let last = self.script.steps.iter().rposition(|step| !matches!(step.verb, Verb::Wait(_)))?;
         let (Verb::Expect(pattern), Some(heard)) = (&self.script.steps[last].verb, &self.expected) else { return None };
+        self.first_action?;
         if heard.class.as_ref().is_some_and(|class| class.finding != Finding::Succeeded) {
             return Some(self.says(heard));
         }
@@ -87,8 +87,7 @@ impl Conversation {
 
     /// Whether the next click would press a button under the message that said `heard`.
     fn will_press_under(&self, heard: &Heard) -> bool {
-        let remaining = if self.doubt.is_none() { &self.script.steps[self.step..] } else { &[] };
-        let next = remaining.iter().find_map(|step| match &step.verb {
+        let next = self.remaining().iter().find_map(|step| match &step.verb {
             Verb::Click(patterns) => Some(Some(patterns)),
             Verb::Send(_) => Some(None),
             _ => None,
@@ -102,8 +101,7 @@ impl Conversation {
         if let Some(verdict) = self.fallback() {
             return verdict;
         }
-        let step = if self.doubt.is_none() { self.script.steps.get(self.step) } else { None };
-        match step.map(|step| &step.verb) {
+        match self.remaining().first().map(|step| &step.verb) {
             Some(Verb::Click(patterns)) => {
                 let wanted = patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join("', '");
                 let labels = self.inbox.labels(self.first_action.as_ref());
@@ -141,7 +139,7 @@ impl Conversation {
     }
 
     /// Telegram refused a command.
-    pub(super) fn refusal(&self, what: &str, refusal: &Refusal) -> Verdict {
+    pub(super) fn refused(&self, what: &str, refusal: &Refusal) -> Verdict {
         self.fallback().unwrap_or_else(|| {
             let reason = format!("Telegram refused the {what} of step {}: {refusal}", self.step + 1);
             self.verdict(Outcome::Failed, reason, Some(self.step), None)
@@ -154,6 +152,9 @@ impl Conversation {
             return verdict;
         }
         let in_flight = matches!(self.phase, Phase::InFlight(_));
+        if self.remaining().is_empty() {
+            return self.inconclusive();
+        }
         let outcome = if self.first_action.is_some() || in_flight { Outcome::Unknown } else { Outcome::Failed };
         let step = self.step.min(self.script.steps.len().saturating_sub(1));
         let reason = format!("the time of the attempt was up in step {}{}", step + 1, self.last_words());

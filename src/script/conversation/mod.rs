@@ -22,7 +22,11 @@
 //! first message's id is known before anything is compared with it.
 
 mod judge;
+#[cfg(test)]
+mod properties;
 mod resume;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -31,10 +35,11 @@ pub use resume::{decide_from_history, find_sends};
 
 use super::classify::classify;
 use super::inbox::{Action, ActionPlace, Arrival, Heard, Inbox};
-use super::message::{ButtonKind, ChatMessage, Place, Popup};
-use super::protocol::{Command, Elapsed, Input, Refusal};
+use super::message::{Button, ButtonKind, ChatMessage, Place, Popup};
+use super::pattern::Pattern;
+use super::protocol::{Command, Elapsed, Input};
 use super::step::{DEFAULT_WITHIN, Script, Step, Verb};
-use super::verdict::Evidence;
+use super::verdict::{Evidence, Verdict};
 
 /// Messages kept while a command is in flight.
 const MAX_PENDING: usize = 100;
@@ -118,33 +123,41 @@ impl Conversation {
                     self.admit(now, Arrival::History, message);
                 }
                 self.phase = Phase::Entering;
+                self.take_pending(now);
             }
             Input::Resume { journal, history } if self.phase == Phase::Idle => {
                 self.load(now, &journal, history);
                 self.phase = Phase::Entering;
+                self.take_pending(now);
             }
             Input::Sent { step, message_id, date } if self.awaits_send(step) => self.sent(now, message_id, date),
             Input::Clicked { step, popup } if self.awaits_click(step) => self.clicked(now, popup.as_ref()),
             Input::SendRefused { step, refusal } if self.awaits_send(step) => {
-                return self.refused("message", &refusal, commands);
+                if !refusal.leaves_doubt() {
+                    return self.finish(self.refused("message", &refusal), commands);
+                }
+                self.lost(now);
             }
             Input::ClickRefused { step, refusal } if self.awaits_click(step) => {
-                if !refusal.leaves_doubt() {
-                    return self.refused("click", &refusal, commands);
+                if refusal.is_silence_of_the_bot() {
+                    self.clicked(now, None);
+                } else if refusal.leaves_doubt() {
+                    self.lost(now);
+                } else {
+                    return self.finish(self.refused("click", &refusal), commands);
                 }
-                self.clicked(now, None);
             }
-            Input::Lost { step } if self.awaits_send(step) || self.awaits_click(step) => {
-                self.doubt = Some(step);
-                self.land(now);
-            }
+            Input::Lost { step } if self.awaits_send(step) || self.awaits_click(step) => self.lost(now),
             Input::Message(message) => self.receive(now, Arrival::New, message),
             Input::Edited(message) => self.receive(now, Arrival::Edit, message),
             Input::Deleted(ids) => {
                 self.pending.retain(|(_, _, message)| !ids.contains(&message.id));
                 self.inbox.forget(&ids);
             }
-            Input::Expired => return self.expire(commands),
+            Input::Expired => {
+                self.take_pending(now);
+                return self.finish(self.expired(), commands);
+            }
             _ => {}
         }
         self.advance(now, commands);
@@ -179,9 +192,18 @@ impl Conversation {
         self.step += 1;
         self.expected = None;
         self.phase = Phase::Entering;
+        self.take_pending(now);
+    }
+
+    fn take_pending(&mut self, now: Elapsed) {
         for (at, arrival, message) in std::mem::take(&mut self.pending) {
             self.admit(at.min(now), arrival, message);
         }
+    }
+
+    fn lost(&mut self, now: Elapsed) {
+        self.doubt = Some(self.step);
+        self.land(now);
     }
 
     fn sent(&mut self, now: Elapsed, message_id: i32, date: i64) {
@@ -214,57 +236,63 @@ impl Conversation {
 
     /// Does what can be done now, until something has to be waited for.
     fn advance(&mut self, now: Elapsed, commands: &mut Vec<Command>) {
+        let script = Arc::clone(&self.script);
         while matches!(self.phase, Phase::Entering | Phase::Waiting { .. }) {
             if let Some(verdict) = self.decided() {
                 return self.finish(verdict, commands);
             }
-            let script = Arc::clone(&self.script);
-            let step = if self.doubt.is_none() { script.steps.get(self.step) } else { None };
+            let step = script.steps.get(self.step).filter(|_| self.doubt.is_none());
+            let until = self.deadline().unwrap_or_else(|| now.saturating_add(self.patience(step)));
             let done = match step.map(|step| &step.verb) {
                 Some(Verb::Send(text)) => return self.send(text.clone(), commands),
-                Some(Verb::Click(patterns)) => match self.inbox.pick(patterns, self.first_action.as_ref()) {
-                    Some((message, position, button)) => {
-                        let (message_id, label) = (message.id, button.text.clone());
-                        let kind = button.kind.clone();
-                        self.inbox.press(message_id, Some(position));
-                        return match kind {
-                            ButtonKind::Callback { data } => {
-                                self.act(self.inbox.click_now());
-                                self.phase = Phase::InFlight(Flight::Click { message_id });
-                                let step = self.step;
-                                commands.push(Command::Click { step, message_id, data, position, label });
-                            }
-                            _ => self.send(label, commands),
-                        };
-                    }
-                    None => false,
-                },
-                Some(Verb::Expect(pattern)) => match self.expect(pattern) {
-                    Some(heard) => {
-                        self.expected = Some(heard);
-                        true
-                    }
-                    None => false,
-                },
-                Some(Verb::Wait(_)) | None => false,
+                Some(Verb::Click(patterns)) if self.click(patterns, commands) => return,
+                Some(Verb::Expect(pattern)) => {
+                    self.expected = self.expect(pattern);
+                    self.expected.is_some()
+                }
+                Some(Verb::Wait(_)) => now >= until,
+                _ => false,
             };
             if done {
                 self.step += 1;
                 self.phase = Phase::Entering;
-                continue;
-            }
-            match self.phase {
-                Phase::Waiting { until } if now < until => return,
-                Phase::Waiting { .. } => match step.map(|step| &step.verb) {
-                    Some(Verb::Wait(_)) => {
-                        self.step += 1;
-                        self.phase = Phase::Entering;
-                    }
-                    _ => return self.finish(self.out_of_time(), commands),
-                },
-                _ => self.phase = Phase::Waiting { until: now.saturating_add(self.patience(step)) },
+            } else if now < until && !self.is_hopeless() {
+                self.phase = Phase::Waiting { until };
+                return;
+            } else {
+                return self.finish(self.out_of_time(), commands);
             }
         }
+    }
+
+    /// The steps that are still to be done.
+    fn remaining(&self) -> &[Step] {
+        match self.doubt {
+            None => self.script.steps.get(self.step..).unwrap_or_default(),
+            Some(_) => &[],
+        }
+    }
+
+    /// Nothing more is done, and without a first action nothing that is heard counts.
+    fn is_hopeless(&self) -> bool {
+        self.doubt.is_some() && self.first_action.is_none()
+    }
+
+    /// Presses the button that `patterns` want, if it is there.
+    fn click(&mut self, patterns: &[Pattern], commands: &mut Vec<Command>) -> bool {
+        let Some((message, position, button)) = self.inbox.pick(patterns, self.first_action.as_ref()) else {
+            return false;
+        };
+        let (message_id, Button { text: label, kind }) = (message.id, button.clone());
+        self.inbox.press(message_id, Some(position));
+        if let ButtonKind::Callback { data } = kind {
+            self.act(self.inbox.click_now());
+            self.phase = Phase::InFlight(Flight::Click { message_id });
+            commands.push(Command::Click { step: self.step, message_id, data, position, label });
+        } else {
+            self.send(label, commands);
+        }
+        true
     }
 
     fn patience(&self, step: Option<&Step>) -> Elapsed {
@@ -281,22 +309,12 @@ impl Conversation {
     }
 
     /// The newest text since the last action that `pattern` is found in.
-    fn expect(&self, pattern: &super::pattern::Pattern) -> Option<Heard> {
+    fn expect(&self, pattern: &Pattern) -> Option<Heard> {
         let after = |heard: &Heard| self.last_action.as_ref().is_none_or(|action| heard.follows(action));
         self.inbox.heard().rev().find(|heard| after(heard) && pattern.is_match(&heard.text)).cloned()
     }
 
-    fn refused(&mut self, what: &str, refusal: &Refusal, commands: &mut Vec<Command>) {
-        let verdict = self.refusal(what, refusal);
-        self.finish(verdict, commands);
-    }
-
-    fn expire(&mut self, commands: &mut Vec<Command>) {
-        let verdict = self.expired();
-        self.finish(verdict, commands);
-    }
-
-    fn finish(&mut self, verdict: super::verdict::Verdict, commands: &mut Vec<Command>) {
+    fn finish(&mut self, verdict: Verdict, commands: &mut Vec<Command>) {
         self.phase = Phase::Over;
         commands.push(Command::Finish(verdict));
     }

@@ -1,0 +1,135 @@
+//! What is done, and what follows when it cannot be.
+
+use super::*;
+
+#[test]
+fn a_popup_alone_proves_success() {
+    let mut talk = Talk::new(vec![send("/start"), click("签到")]);
+    talk.says(with_buttons(bot(11, "菜单"), &["退出", "✅ 签到"])).answers_click(Some(popup("签到成功 +5")));
+    let verdict = talk.ends(Outcome::Succeeded);
+    assert_eq!(talk.done, ["/start", "✅ 签到@11"]);
+    let last = verdict.evidence.last().unwrap();
+    assert_eq!((last.source, last.message_id), (EvidenceSource::Popup, Some(11)));
+    assert_eq!(last.amounts[0].value, "+5");
+}
+
+#[test]
+fn the_newest_keyboard_and_the_closest_label_win() {
+    let mut talk = Talk::new(vec![send("/start"), Verb::Wait(Duration::from_secs(5)), click("签到")]);
+    talk.says(with_buttons(bot(11, "旧"), &["签到"]));
+    talk.says(with_buttons(bot(12, "新"), &["签到记录", "🎁签到"]));
+    talk.says(with_buttons(bot(13, "广告"), &["加入"]));
+    talk.waits();
+    assert_eq!(talk.done, ["/start", "🎁签到@12"]);
+
+    let patterns = ["领取", "签到"].map(|text| Pattern::parse(text).unwrap()).to_vec();
+    let mut talk = Talk::new(vec![send("/start"), Verb::Click(patterns)]);
+    talk.says(with_buttons(bot(11, ""), &["签到", "领取"]));
+    assert_eq!(talk.done, ["/start", "领取@11"]);
+}
+
+#[test]
+fn buttons_of_reply_keyboards_are_sent_and_links_are_not_pressed() {
+    let mut message = with_buttons(bot(11, "菜单"), &["签到"]);
+    message.keyboard[0][0].kind = ButtonKind::Reply;
+    let mut talk = Talk::new(vec![send("/start"), click("签到")]);
+    let verdict = talk.says(message.clone()).says(bot(21, "签到成功")).ends(Outcome::Succeeded);
+    assert_eq!(verdict.evidence.iter().filter(|evidence| evidence.source == EvidenceSource::Sent).count(), 2);
+    assert_eq!(talk.done, ["/start", "签到"]);
+
+    for kind in [ButtonKind::Url, ButtonKind::RequestsPassword, ButtonKind::Other] {
+        message.keyboard[0][0].kind = kind;
+        let mut talk = Talk::new(vec![send("/start"), click("签到")]);
+        let verdict = talk.says(message.clone()).waits().ends(Outcome::Failed);
+        assert!(verdict.reason.contains("'签到' (cannot be pressed)"), "{}", verdict.reason);
+    }
+}
+
+#[test]
+fn a_button_that_never_appears_fails_and_says_what_was_there() {
+    let mut talk = Talk::new(vec![send("/start"), click("签到"), click("确认")]);
+    let verdict = talk.says(with_buttons(bot(11, "菜单"), &["退出"])).waits().ends(Outcome::Failed);
+    assert_eq!(verdict.failed_step, Some(1));
+    assert!(verdict.reason.contains("'签到' never appeared; seen: '退出'"), "{}", verdict.reason);
+    assert_eq!(talk.done, ["/start"]);
+
+    let mut deleted = Talk::new(vec![send("/start"), Verb::Wait(Duration::from_secs(1)), click("签到")]);
+    deleted.says(with_buttons(bot(11, "菜单"), &["签到"])).input(Input::Deleted(vec![11]));
+    assert!(deleted.waits().ends(Outcome::Failed).reason.contains("no buttons were seen"));
+}
+
+#[test]
+fn a_button_is_not_pressed_again_before_its_message_changed() {
+    let mut talk = Talk::new(vec![send("/start"), click("签到"), click("签到")]);
+    talk.says(with_buttons(bot(11, "菜单"), &["签到"])).answers_click(None);
+    assert_eq!(talk.done.len(), 2);
+    talk.edits(edited(with_buttons(bot(11, "请确认"), &["签到"]), NOON + 3));
+    assert_eq!(talk.done.len(), 3);
+}
+
+#[test]
+fn refusals_fail_and_doubts_do_not() {
+    let mut talk = Talk::idle(script(vec![send("/checkin")]), Place::Private { peer: BOT });
+    talk.conversation.handle(talk.now, Input::Started { history: Vec::new() });
+    talk.input(Input::SendRefused { step: 0, refusal: refusal(403, "CHAT_WRITE_FORBIDDEN") });
+    assert!(talk.ends(Outcome::Failed).reason.contains("403 CHAT_WRITE_FORBIDDEN"));
+
+    for (code, name, outcome) in [
+        (400, "DATA_INVALID", Outcome::Failed),
+        (400, "MESSAGE_ID_INVALID", Outcome::Failed),
+        (400, "BOT_RESPONSE_TIMEOUT", Outcome::Unknown),
+        (500, "INTERNAL", Outcome::Unknown),
+        (-503, "Timeout", Outcome::Unknown),
+    ] {
+        let mut talk = Talk::new(vec![send("/start"), click("签到"), click("确认")]);
+        talk.says(with_buttons(bot(11, "菜单"), &["签到"]));
+        talk.input(Input::ClickRefused { step: 1, refusal: refusal(code, name) });
+        if name == "BOT_RESPONSE_TIMEOUT" {
+            talk.says(with_buttons(bot(12, "?"), &["确认"])).answers_click(None);
+        }
+        let verdict = talk.waits().ends(outcome);
+        assert_eq!(verdict.failed_step, (name != "BOT_RESPONSE_TIMEOUT").then_some(1), "{name}");
+    }
+    let mut lost = Talk::new(vec![send("/start"), click("签到"), click("确认")]);
+    lost.says(with_buttons(bot(11, "菜单"), &["签到"])).input(Input::Lost { step: 1 });
+    lost.edits(edited(with_buttons(bot(11, "签到成功"), &["确认"]), NOON + 3)).ends(Outcome::Succeeded);
+    assert_eq!(lost.done, ["/start", "签到@11"]);
+}
+
+#[test]
+fn a_first_send_of_unknown_fate_is_unknown_at_once() {
+    let mut conversation = Conversation::new(Arc::new(script(vec![send("/checkin")])), Place::Private { peer: BOT });
+    conversation.handle(Elapsed::ZERO, Input::Started { history: Vec::new() });
+    let commands = conversation.handle(Elapsed::ZERO, Input::Lost { step: 0 });
+    assert!(matches!(commands.as_slice(), [Command::Finish(verdict)] if verdict.outcome == Outcome::Unknown));
+}
+
+#[test]
+fn an_attempt_whose_time_is_up_ends_with_what_it_knows() {
+    Talk::idle(script(vec![send("a")]), Place::Group).input(Input::Expired).ends(Outcome::Failed);
+    let mut talk = Talk::new(vec![send("/start"), click("签到")]);
+    talk.input(Input::Expired).ends(Outcome::Unknown);
+    assert_eq!(talk.input(Input::TimerFired).conversation.deadline(), None);
+}
+
+#[test]
+fn a_script_may_begin_with_a_click_on_what_is_there() {
+    let panel = with_buttons(bot(5, "签到成功"), &["签到"]);
+    let mut talk = Talk::idle(script(vec![click("签到")]), Place::Private { peer: BOT });
+    talk.input(Input::Started { history: vec![panel.clone(), bot(4, "今日已签到")] });
+    assert_eq!(talk.done, ["签到@5"]);
+    talk.answers_click(None);
+    assert!(talk.verdict.is_none(), "what was there before proves nothing");
+    talk.edits(edited(with_buttons(bot(5, "签到成功！"), &[]), NOON + 9)).ends(Outcome::Succeeded);
+    assert_eq!(talk.conversation.handle(talk.now, Input::Message(bot(6, "x"))), []);
+}
+
+#[test]
+fn buttons_are_described_to_the_shell() {
+    let mut conversation = Conversation::new(Arc::new(script(vec![click("b")])), Place::Private { peer: BOT });
+    let panel = with_buttons(bot(5, ""), &["a", "b"]);
+    let commands = conversation.handle(Elapsed::ZERO, Input::Started { history: vec![panel] });
+    let position = Position { row: 1, column: 0 };
+    let expected = Command::Click { step: 0, message_id: 5, data: b"b".to_vec(), position, label: "b".to_owned() };
+    assert_eq!(commands, [expected]);
+}

@@ -1,0 +1,103 @@
+//! Runs that were cut off, and histories that tell how they ended.
+
+use super::*;
+
+fn sent_mark(step: usize, message_id: i32) -> JournalMark {
+    JournalMark::Sent { step, message_id, date: NOON }
+}
+
+#[test]
+fn a_resumed_run_goes_on_and_repeats_nothing() {
+    let verbs = || vec![send("/start"), click("签到"), expect("积分")];
+    let resume = |journal: Vec<JournalMark>, history: Vec<ChatMessage>| {
+        let mut talk = Talk::idle(script(verbs()), Place::Private { peer: BOT });
+        talk.input(Input::Resume { journal, history });
+        talk
+    };
+    let begun = |step| JournalMark::Begun { step, date: NOON };
+    let clicked = |popup| JournalMark::Clicked { step: 1, message_id: 11, date: NOON + 2, popup };
+    let panel = with_buttons(bot(11, "积分 3"), &["签到"]);
+    // Nothing happened yet; a send whose fate is unknown is repeated by the shell with the same random id.
+    assert_eq!(resume(vec![], vec![]).done, ["/start"]);
+    assert_eq!(resume(vec![begun(0)], vec![]).done, ["/start"]);
+    // The panel is in the history: press it. What is older than our message is not pressed.
+    let sent = vec![begun(0), sent_mark(0, 10)];
+    assert_eq!(resume(sent.clone(), vec![panel.clone()]).done, ["签到@11"]);
+    assert!(resume(sent.clone(), vec![with_buttons(bot(9, ""), &["签到"])]).done.is_empty());
+    // A click in flight is never repeated, but what it did may be seen.
+    let mut in_flight = sent.clone();
+    in_flight.push(begun(1));
+    let mut talk = resume(in_flight.clone(), vec![panel.clone()]);
+    talk.waits().ends(Outcome::Unknown);
+    assert!(talk.done.is_empty());
+    resume(in_flight, vec![edited(bot(11, "签到成功"), NOON + 5)]).ends(Outcome::Succeeded);
+    // A click that was done is not repeated, and the text from before it is not expected.
+    let mut done = sent;
+    done.extend([begun(1), clicked(None)]);
+    let mut talk = resume(done.clone(), vec![panel.clone()]);
+    assert!(talk.verdict.is_none() && talk.done.is_empty());
+    talk.edits(edited(bot(11, "积分 8"), NOON + 9)).ends(Outcome::Succeeded);
+    done.pop();
+    done.push(clicked(Some(popup("积分 +5"))));
+    resume(done, vec![panel]).ends(Outcome::Succeeded);
+}
+
+#[test]
+fn a_journaled_click_is_not_repeated_before_its_message_changed() {
+    let journal =
+        || vec![sent_mark(0, 10), JournalMark::Clicked { step: 1, message_id: 11, date: NOON + 2, popup: None }];
+    let panel = with_buttons(bot(11, "菜单"), &["签到", "确认"]);
+    for (history, done) in [(panel.clone(), 0), (edited(panel.clone(), NOON + 1), 0), (edited(panel, NOON + 2), 1)] {
+        let verbs = vec![send("/start"), click("签到"), click("/./")];
+        let mut talk = Talk::idle(script(verbs), Place::Private { peer: BOT });
+        talk.input(Input::Resume { journal: journal(), history: vec![history.clone()] });
+        assert_eq!(talk.done.len(), done, "{history:?}");
+    }
+}
+
+#[test]
+fn history_decides_when_it_can() {
+    let place = Place::Private { peer: BOT };
+    let decide = |verbs, journal: &[JournalMark], history| {
+        decide_from_history(Arc::new(script(verbs)), place, journal, history).map(|verdict| verdict.outcome)
+    };
+    let sent = [sent_mark(0, 10)];
+    let late = edited(bot(3, "签到成功"), NOON + 1);
+    for (history, outcome) in [
+        (vec![bot(12, "广告"), bot(11, "签到成功")], Some(Outcome::Succeeded)),
+        (vec![bot(9, "签到成功")], None),
+        (vec![edited(bot(3, "签到成功"), NOON)], None),
+        (vec![late], Some(Outcome::Succeeded)),
+        (vec![bot(11, "今日已签到")], Some(Outcome::AlreadyDone)),
+        (vec![bot(11, "签到失败")], Some(Outcome::Failed)),
+        (vec![bot(11, "你好")], None),
+        (vec![], None),
+    ] {
+        assert_eq!(decide(vec![send("/checkin")], &sent, history.clone()), outcome, "{history:?}");
+    }
+    let verbs = || vec![send("/checkin"), Verb::Wait(Duration::from_secs(9)), expect("积分")];
+    assert_eq!(decide(verbs(), &sent, vec![bot(11, "积分 5")]), Some(Outcome::Succeeded));
+    assert_eq!(decide(verbs(), &sent, vec![bot(11, "签到成功")]), None);
+    let verbs = || vec![send("/checkin"), click("签到")];
+    assert_eq!(decide(verbs(), &sent, vec![bot(11, "签到成功")]), None);
+    assert_eq!(decide(verbs(), &[], vec![bot(11, "今日已签到")]), None, "nothing of ours is there");
+}
+
+#[test]
+fn sends_are_found_in_the_history() {
+    let script = script(vec![send("/a"), click("x"), send("/b"), send("/b")]);
+    let own = |id, text| ChatMessage { outgoing: true, ..bot(id, text) };
+    let found = |journal: &[JournalMark], history: &[ChatMessage]| -> Vec<(usize, i32)> {
+        let marks = find_sends(&script, journal, history);
+        let ids = marks.into_iter().filter_map(|mark| match mark {
+            JournalMark::Sent { step, message_id, .. } => Some((step, message_id)),
+            _ => None,
+        });
+        ids.collect()
+    };
+    let begun = JournalMark::Begun { step: 0, date: NOON };
+    assert_eq!(found(&[], &[bot(10, "/a")]), []);
+    assert_eq!(found(&[begun], &[own(12, "/b"), own(10, "/a")]), [(0, 10), (2, 12)]);
+    assert_eq!(found(&[sent_mark(0, 20)], &[own(12, "/b"), own(20, "/a")]), [(0, 20)]);
+    assert_eq!(found(&[], &[own(12, "/b")]), []);
+}
