@@ -1,1 +1,3 @@
-fn main(){}
+//! Runs the simulated data centre.
+
+fn main() {}
