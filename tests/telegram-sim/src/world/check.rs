@@ -50,7 +50,7 @@ impl World {
         let speed = self.options.clock_speed;
         if !speed.is_finite() || speed < 0.0 {
             return Err(WorldError::new(
-                "clock.speed",
+                "options.clock_speed",
                 "must be 0 or a positive number",
             ));
         }
@@ -288,6 +288,6 @@ mod tests {
             &World::new().bot(BotProfile::new("b", "@name", Script::default())),
             "without @",
         );
-        refused(&World::new().clock_speed(-1.0), "clock.speed");
+        refused(&World::new().clock_speed(-1.0), "options.clock_speed");
     }
 }

@@ -4,9 +4,13 @@
 //! |---|---|
 //! | `model` | the world as Rust values, with builder methods |
 //! | `check` | what must hold between them |
+//! | `toml` | the world as TOML |
+//! | `rules` | the rules of scripted bots in it |
 
 mod check;
 mod model;
+mod rules;
+mod toml;
 
 pub use check::WorldError;
 pub(crate) use model::Options;
