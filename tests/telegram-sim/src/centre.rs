@@ -22,13 +22,13 @@ use crate::tl::DC_ID;
 use crate::world::{Options, World};
 
 /// A wait that lasts longer than this in a test will never end.
-const WAIT_LIMIT: Duration = Duration::from_secs(60);
+const WAIT_LIMIT: Duration = Duration::from_mins(1);
 
 /// A running data centre. Clones are handles to the same one; it ends with the last of them.
 #[derive(Clone)]
 pub struct DataCentre {
     pub(crate) inner: Arc<Inner>,
-    _guard: Arc<StopGuard>,
+    guard: Arc<StopGuard>,
 }
 
 /// What connections share.
@@ -100,7 +100,7 @@ impl DataCentre {
         tokio::spawn(accept(listener, inner.clone(), watcher));
         Ok(Self {
             inner,
-            _guard: Arc::new(StopGuard(killed)),
+            guard: Arc::new(StopGuard(killed)),
         })
     }
 
@@ -190,16 +190,14 @@ impl DataCentre {
                 let _ = changes.changed().await;
             }
         };
-        match tokio::time::timeout(WAIT_LIMIT, wait).await {
-            Ok(found) => found,
-            Err(_) => {
-                let lines: Vec<String> = self.log().iter().map(ToString::to_string).collect();
-                panic!(
-                    "what was waited for did not happen within {WAIT_LIMIT:?}; the log:\n{}",
-                    lines.join("\n")
-                );
-            }
+        if let Ok(found) = tokio::time::timeout(WAIT_LIMIT, wait).await {
+            return found;
         }
+        let lines: Vec<String> = self.log().iter().map(ToString::to_string).collect();
+        panic!(
+            "what was waited for did not happen within {WAIT_LIMIT:?}; the log:\n{}",
+            lines.join("\n")
+        );
     }
 
     /// How many connections are open.
@@ -216,12 +214,12 @@ impl DataCentre {
 
     /// Closes every open connection.
     pub fn kill_connections(&self) {
-        self._guard.0.send_replace(self.accepted_connections());
+        self.guard.0.send_replace(self.accepted_connections());
     }
 
     /// Ends the data centre: closes the listener and every connection.
     pub fn stop(&self) {
-        self._guard.0.send_replace(u64::MAX);
+        self.guard.0.send_replace(u64::MAX);
     }
 
     /// What happens to connections from now on. Open ones stay.

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// A clock that starts at a given moment, runs at a chosen speed and can be moved. Clones are the same clock.
 ///
-/// Only bots and the `date` of messages follow it. Delays of bots, and everything that MTProto itself dates,
+/// Only bots and the `date` of messages follow it. Delays of bots, and everything that `MTProto` itself dates,
 /// happen in real time.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<Mutex<Reading>>);

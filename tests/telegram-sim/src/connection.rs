@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use grammers_tl_types::{Deserializable, Identifiable, Serializable, enums, functions, types};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,10 +13,8 @@ use tokio::sync::mpsc;
 use crate::centre::Inner;
 use crate::crypto::{decrypt_from_client, encrypt_to_client};
 use crate::envelope::{self, Message, Packet};
-use crate::fault::Fault;
-use crate::log::Event;
-use crate::rpc::{self, Answer, Call, Outcome, RpcError, RpcResult};
-use crate::state::{AuthKey, Subscriber};
+use crate::rpc::RpcResult;
+use crate::state::AuthKey;
 use crate::transport::{Decoder, Encoder};
 
 /// How many answers and updates may wait for a slow client.
@@ -62,17 +59,17 @@ impl From<grammers_tl_types::deserialize::Error> for Ending {
 }
 
 pub(crate) struct Connection {
-    centre: Arc<Inner>,
+    pub(crate) centre: Arc<Inner>,
     stream: TcpStream,
-    number: u64,
+    pub(crate) number: u64,
     decoder: Decoder,
     encoder: Encoder,
     key: Option<Arc<AuthKey>>,
     session: i64,
     announced_session: Option<i64>,
     content_messages: i32,
-    subscribed_to: Option<usize>,
-    outbox: mpsc::Sender<Outgoing>,
+    pub(crate) subscribed_to: Option<usize>,
+    pub(crate) outbox: mpsc::Sender<Outgoing>,
     waiting: mpsc::Receiver<Outgoing>,
 }
 
@@ -189,12 +186,17 @@ impl Connection {
         Ok(())
     }
 
-    async fn transport_error(&mut self, code: i32, reason: &str) -> Result<(), Ending> {
+    pub(crate) async fn transport_error(&mut self, code: i32, reason: &str) -> Result<(), Ending> {
         self.stream.write_all(&code.to_le_bytes()).await?;
         Err(Ending(format!("transport error {code}: {reason}")))
     }
 
-    async fn bad_message(&mut self, id: i64, sequence: i32, code: i32) -> Result<(), Ending> {
+    pub(crate) async fn bad_message(
+        &mut self,
+        id: i64,
+        sequence: i32,
+        code: i32,
+    ) -> Result<(), Ending> {
         let notification: enums::BadMsgNotification = types::BadMsgNotification {
             bad_msg_id: id,
             bad_msg_seqno: sequence,
@@ -204,7 +206,12 @@ impl Connection {
         self.send_service(&notification.to_bytes()).await
     }
 
-    async fn bad_salt(&mut self, id: i64, sequence: i32, salt: i64) -> Result<(), Ending> {
+    pub(crate) async fn bad_salt(
+        &mut self,
+        id: i64,
+        sequence: i32,
+        salt: i64,
+    ) -> Result<(), Ending> {
         /// "Incorrect server salt" (<https://core.telegram.org/mtproto/service_messages_about_messages>).
         const CODE: i32 = 48;
         let notification: enums::BadMsgNotification = types::BadServerSalt {
@@ -217,7 +224,7 @@ impl Connection {
         self.send_service(&notification.to_bytes()).await
     }
 
-    async fn announce_session(
+    pub(crate) async fn announce_session(
         &mut self,
         first_msg_id: i64,
         server_salt: i64,
@@ -255,148 +262,6 @@ impl Connection {
         }
     }
 
-    async fn call(
-        &mut self,
-        key: &Arc<AuthKey>,
-        request: i64,
-        sequence: i32,
-        body: Cow<'_, [u8]>,
-    ) -> Result<(), Ending> {
-        let unwrapped = envelope::unwrap_query(&body)?;
-        let constructor = u32::from_bytes(&unwrapped.query)?;
-        let method = grammers_tl_types::name_for_id(constructor);
-        let account = key.account();
-        let (account_name, fault) = {
-            let mut state = self.centre.state();
-            let name = account.map(|account| state.accounts[account].name.clone());
-            let fault = state.faults.take(method, name.as_deref());
-            (name, fault)
-        };
-        let centre = self.centre.clone();
-        let call = Call {
-            centre: &centre,
-            key,
-            account,
-            account_name,
-            connection: self.number,
-            constructor,
-            arguments: &unwrapped.query[4..],
-        };
-        if let Some(device) = unwrapped.device {
-            call.log(Event::Device(device));
-        }
-        call.log(Event::Call { method });
-        let mut session = Session::Own;
-        let mut delay = Duration::ZERO;
-        match fault {
-            None => {}
-            Some(Fault::Error { code, name }) => {
-                return self
-                    .send_answer(request, &Err(RpcError { code, name }), Session::Own)
-                    .await;
-            }
-            Some(Fault::Drop) => return Err(Ending("fault: dropped".into())),
-            Some(Fault::DropAfter) => {
-                let Outcome { answer, stimuli } = rpc::dispatch(&call);
-                if let Answer::Later(result) = answer {
-                    tokio::spawn(result);
-                }
-                rpc::stimulate(&centre, stimuli);
-                return Err(Ending(
-                    "fault: dropped after the call was carried out".into(),
-                ));
-            }
-            Some(Fault::Ignore) => return Ok(()),
-            Some(Fault::BadMessage(code)) => {
-                return self.bad_message(request, sequence, code).await;
-            }
-            Some(Fault::BadSalt) => {
-                return self.bad_salt(request, sequence, key.renew_salt()).await;
-            }
-            Some(Fault::Transport(code)) => return self.transport_error(code, "fault").await,
-            Some(Fault::Freeze) => std::future::pending().await,
-            Some(Fault::WrongSession) => session = Session::Wrong,
-            Some(Fault::Delay(wait)) => delay = wait,
-            Some(Fault::GarbageUpdate) => {
-                const NOBODYS_CONSTRUCTOR: u32 = 0xdead_beef;
-                self.send(
-                    &NOBODYS_CONSTRUCTOR.to_le_bytes(),
-                    Kind::Content,
-                    Session::Own,
-                )
-                .await?;
-            }
-            Some(Fault::NewSession) => {
-                self.announce_session(request, key.salt.load(Ordering::Relaxed))
-                    .await?;
-            }
-        }
-        let Outcome { answer, stimuli } = rpc::dispatch(&call);
-        if unwrapped.wants_updates
-            && let Some(account) = key.account()
-        {
-            self.subscribe(account);
-        }
-        match answer {
-            Answer::Ready(result) if delay.is_zero() => {
-                self.send_answer(request, &result, session).await?
-            }
-            Answer::Ready(result) => {
-                self.answer_later(request, session, delay, std::future::ready(result))
-            }
-            Answer::Later(result) => self.answer_later(request, session, delay, result),
-        }
-        // Only now: a bot is never faster than the answer to the message it reacts to.
-        rpc::stimulate(&centre, stimuli);
-        Ok(())
-    }
-
-    fn answer_later(
-        &self,
-        request: i64,
-        session: Session,
-        delay: Duration,
-        result: impl Future<Output = RpcResult> + Send + 'static,
-    ) {
-        let outbox = self.outbox.clone();
-        tokio::spawn(async move {
-            let result = result.await;
-            if !delay.is_zero() {
-                tokio::time::sleep(delay).await;
-            }
-            // The connection may have ended meanwhile.
-            let _ = outbox
-                .send(Outgoing::Answer {
-                    request,
-                    result,
-                    session,
-                })
-                .await;
-        });
-    }
-
-    /// Updates of the account go to this connection from now on.
-    fn subscribe(&mut self, account: usize) {
-        let mut state = self.centre.state();
-        if let Some(before) = self.subscribed_to.replace(account)
-            && before != account
-        {
-            state.accounts[before]
-                .subscribers
-                .retain(|subscriber| subscriber.connection != self.number);
-        }
-        let subscribers = &mut state.accounts[account].subscribers;
-        if !subscribers
-            .iter()
-            .any(|subscriber| subscriber.connection == self.number)
-        {
-            subscribers.push(Subscriber {
-                connection: self.number,
-                outbox: self.outbox.clone(),
-            });
-        }
-    }
-
     async fn send_outgoing(&mut self, outgoing: Outgoing) -> Result<(), Ending> {
         match outgoing {
             Outgoing::Push(body) => self.send(&body, Kind::Content, Session::Own).await,
@@ -408,7 +273,7 @@ impl Connection {
         }
     }
 
-    async fn send_answer(
+    pub(crate) async fn send_answer(
         &mut self,
         request: i64,
         result: &RpcResult,
@@ -422,7 +287,12 @@ impl Connection {
         self.send(body, Kind::Service, Session::Own).await
     }
 
-    async fn send(&mut self, body: &[u8], kind: Kind, session: Session) -> Result<(), Ending> {
+    pub(crate) async fn send(
+        &mut self,
+        body: &[u8],
+        kind: Kind,
+        session: Session,
+    ) -> Result<(), Ending> {
         let Some(key) = self.key.clone() else {
             return Err(Ending("there is no key to answer under".into()));
         };
@@ -451,7 +321,7 @@ impl Connection {
 
 /// What a message of the server is, which decides its identifier and sequence number.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     /// The answer to a call.
     Answer,
     /// An answer of the protocol itself, which is not acknowledged.

@@ -1,4 +1,4 @@
-//! MTProto messages: taking packets apart and putting them together
+//! `MTProto` messages: taking packets apart and putting them together
 //! (<https://core.telegram.org/mtproto/description>, <https://core.telegram.org/mtproto/service_messages>).
 
 use std::borrow::Cow;
@@ -115,7 +115,7 @@ pub(crate) fn ungzip(body: Cow<'_, [u8]>) -> Result<Cow<'_, [u8]>> {
 
 /// A query without what is wrapped around it.
 pub(crate) struct Query {
-    pub(crate) query: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     pub(crate) device: Option<Device>,
     pub(crate) wants_updates: bool,
 }
@@ -167,7 +167,7 @@ pub(crate) fn unwrap_query(body: &[u8]) -> Result<Query> {
     }
     u32::from_bytes(&query)?;
     Ok(Query {
-        query,
+        body: query,
         device,
         wants_updates,
     })

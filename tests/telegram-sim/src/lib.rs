@@ -1,6 +1,6 @@
 //! A simulated Telegram data centre.
 //!
-//! It speaks real MTProto 2.0 over loopback TCP to unmodified clients, holds accounts, bots and groups, and shows tests
+//! It speaks real `MTProto` 2.0 over loopback TCP to unmodified clients, holds accounts, bots and groups, and shows tests
 //! everything it received. Start a [`DataCentre`] with a [`World`]:
 //!
 //! ```
@@ -23,10 +23,10 @@
 //! | `bot` | what bots are told and can do; bots as rules |
 //! | `centre` | the listener and what tests see and do |
 //! | `clock` | the world's time |
-//! | `connection` | one TCP connection |
+//! | `connection`, `calls` | one TCP connection and what is called over it |
 //! | `content` | what a message shows |
-//! | `crypto`, `srp` | the server's half of MTProto's cryptography |
-//! | `envelope`, `transport` | the layers of MTProto below the methods |
+//! | `crypto`, `srp` | the server's half of `MTProto`'s cryptography |
+//! | `envelope`, `transport` | the layers of `MTProto` below the methods |
 //! | `fault` | what can go wrong on purpose |
 //! | `inspect` | what tests see of chats, and say in them |
 //! | `log` | everything received |
@@ -36,6 +36,7 @@
 //! | `world` | the world as it starts |
 
 mod bot;
+mod calls;
 mod centre;
 mod clock;
 mod connection;

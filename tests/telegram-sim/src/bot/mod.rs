@@ -3,10 +3,12 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `script` | bots written as rules, usually in TOML |
+//! | `pattern` | texts that rules compare with |
 //! | `memory` | what a bot knows about each user |
 //! | `play` | carrying the actions of a bot out in the world |
 
 mod memory;
+mod pattern;
 mod play;
 mod script;
 
@@ -19,8 +21,9 @@ use crate::content::Content;
 
 pub use memory::BotContext;
 pub(crate) use memory::{BotMemory, Sent};
+pub use pattern::{Pattern, PatternError};
 pub(crate) use play::{BotRuntime, PressedAnswer, Stimulus, react};
-pub use script::{Pattern, PatternError, Period, Rule, Script, ScriptAction, Trigger};
+pub use script::{Period, Rule, Script, ScriptAction, Trigger};
 
 /// A bot's behaviour. Closures `Fn(&BotEvent, &mut BotContext) -> Vec<BotAction>` are bots too.
 ///

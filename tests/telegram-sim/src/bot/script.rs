@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use regex::{Captures, Regex, RegexBuilder};
-use thiserror::Error;
-
+use super::pattern::{Found, Pattern};
 use super::{Bot, BotAction, BotContext, BotEvent, BotEventKind, Effect};
 use crate::content::{Button, ButtonAction, Content, Markup};
 
@@ -55,66 +53,6 @@ pub enum ScriptAction {
     Bot(BotAction),
     /// Put the user into a state at once; the empty string leaves any.
     SetState(String),
-}
-
-/// A text to compare with: `/…/` and `/…/i` are regular expressions, anything else is the whole text.
-#[derive(Clone, Debug)]
-pub enum Pattern {
-    /// Exactly this.
-    Exact(String),
-    /// Anything this expression finds a match in.
-    Regex(Regex),
-}
-
-/// A regular expression that cannot be compiled.
-#[derive(Clone, Debug, Error)]
-#[error("not a valid regular expression: {0}")]
-pub struct PatternError(#[from] regex::Error);
-
-impl Pattern {
-    /// Reads the written form.
-    pub fn parse(written: &str) -> Result<Self, PatternError> {
-        let (body, ignore_case) = match written.strip_suffix("/i") {
-            Some(body) => (Some(body), true),
-            None => (written.strip_suffix('/'), false),
-        };
-        match body
-            .and_then(|body| body.strip_prefix('/'))
-            .filter(|body| !body.is_empty())
-        {
-            Some(body) => Ok(Self::Regex(
-                RegexBuilder::new(body)
-                    .case_insensitive(ignore_case)
-                    .build()?,
-            )),
-            None => Ok(Self::Exact(written.to_owned())),
-        }
-    }
-
-    fn find<'t>(&self, text: &'t str) -> Option<Found<'t>> {
-        match self {
-            Self::Exact(expected) => (expected == text).then_some(Found::Whole(text)),
-            Self::Regex(regex) => regex.captures(text).map(Found::Captures),
-        }
-    }
-}
-
-enum Found<'t> {
-    Whole(&'t str),
-    Captures(Captures<'t>),
-}
-
-impl Found<'_> {
-    fn get(&self, name: &str) -> Option<&str> {
-        match self {
-            Self::Whole(text) => (name == "0").then_some(text),
-            Self::Captures(captures) => match name.parse::<usize>() {
-                Ok(index) => captures.get(index),
-                Err(_) => captures.name(name),
-            }
-            .map(|found| found.as_str()),
-        }
-    }
 }
 
 impl Script {
@@ -191,7 +129,7 @@ fn play(
     for action in &rule.actions {
         match action {
             ScriptAction::SetState(state) => {
-                context.set_state((!state.is_empty()).then_some(state.as_str()))
+                context.set_state((!state.is_empty()).then_some(state.as_str()));
             }
             ScriptAction::Bot(action) => {
                 let effect = match &action.effect {
@@ -271,14 +209,14 @@ fn fill(text: &str, found: &Found<'_>, event: &BotEvent) -> String {
         match name {
             "user" => filled.push_str(&event.user.first_name),
             "date" => filled.push_str(&event.time.format("%Y-%m-%d").to_string()),
-            _ => match found.get(name) {
-                Some(value) => filled.push_str(value),
-                None => {
+            _ => {
+                let Some(value) = found.get(name) else {
                     filled.push('{');
                     rest = after;
                     continue;
-                }
-            },
+                };
+                filled.push_str(value);
+            }
         }
         rest = tail;
     }
@@ -335,25 +273,6 @@ mod tests {
                 other => format!("{other:?}"),
             })
             .collect()
-    }
-
-    #[test]
-    fn the_written_form_decides_between_text_and_expression() {
-        assert!(
-            matches!(Pattern::parse("/checkin").unwrap(), Pattern::Exact(text) if text == "/checkin")
-        );
-        assert!(matches!(Pattern::parse("/").unwrap(), Pattern::Exact(_)));
-        assert!(matches!(
-            Pattern::parse("/check.*/").unwrap(),
-            Pattern::Regex(_)
-        ));
-        assert!(
-            Pattern::parse("/CHECK/i")
-                .unwrap()
-                .find("please check")
-                .is_some()
-        );
-        assert!(Pattern::parse("/(/").is_err());
     }
 
     #[test]

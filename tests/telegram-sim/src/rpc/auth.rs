@@ -13,10 +13,7 @@ use crate::tl::View;
 
 /// What ties a code to the request for it.
 fn code_hash(phone: &str) -> String {
-    sha256(&[b"code", phone.as_bytes()])[..9]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    grammers_crypto::hex::to_hex(&sha256(&[b"code", phone.as_bytes()])[..9])
 }
 
 fn account_of_phone(call: &Call<'_>, phone: &str) -> Result<(usize, Arc<str>), RpcError> {

@@ -3,19 +3,23 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `auth` | login by code and password, logout |
+//! | `changing` | editing and deleting |
 //! | `dialogs` | the list of conversations, forum topics |
 //! | `files` | downloading pictures |
 //! | `history` | reading messages, searching, marking as read |
-//! | `messages` | sending, editing, deleting, pressing buttons |
 //! | `peers` | what input peers stand for, users, usernames, groups |
+//! | `pressing` | pressing inline buttons |
+//! | `sending` | sending |
 //! | `updates` | the update state and what was missed |
 
 mod auth;
+mod changing;
 mod dialogs;
 mod files;
 mod history;
-mod messages;
 mod peers;
+mod pressing;
+mod sending;
 mod updates;
 
 use std::pin::Pin;
@@ -129,6 +133,7 @@ impl Call<'_> {
 }
 
 /// Serialises the answer of `F`, which keeps a method from answering with the wrong type.
+#[expect(clippy::unnecessary_wraps, reason = "methods end with it")]
 fn answer<F: RemoteCall>(value: impl Into<F::Return>) -> RpcResult
 where
     F::Return: Serializable,
@@ -178,10 +183,10 @@ pub(crate) fn dispatch(call: &Call<'_>) -> Outcome {
 
 fn dispatch_signed_in(call: &Call<'_>, account: usize) -> Outcome {
     match call.constructor {
-        f::messages::SendMessage::CONSTRUCTOR_ID => return messages::send_message(call, account),
-        f::messages::SendMedia::CONSTRUCTOR_ID => return messages::send_media(call, account),
-        f::messages::StartBot::CONSTRUCTOR_ID => return messages::start_bot(call, account),
-        f::messages::GetBotCallbackAnswer::CONSTRUCTOR_ID => return messages::press(call, account),
+        f::messages::SendMessage::CONSTRUCTOR_ID => return sending::send_message(call, account),
+        f::messages::SendMedia::CONSTRUCTOR_ID => return sending::send_media(call, account),
+        f::messages::StartBot::CONSTRUCTOR_ID => return sending::start_bot(call, account),
+        f::messages::GetBotCallbackAnswer::CONSTRUCTOR_ID => return pressing::press(call, account),
         _ => {}
     }
     let result = match call.constructor {
@@ -191,10 +196,10 @@ fn dispatch_signed_in(call: &Call<'_>, account: usize) -> Outcome {
         f::contacts::ResolveUsername::CONSTRUCTOR_ID => peers::resolve_username(call, account),
         f::messages::GetChats::CONSTRUCTOR_ID => peers::get_chats(call, account),
         f::channels::GetChannels::CONSTRUCTOR_ID => peers::get_channels(call, account),
-        f::messages::EditMessage::CONSTRUCTOR_ID => messages::edit_message(call, account),
-        f::messages::DeleteMessages::CONSTRUCTOR_ID => messages::delete_messages(call, account),
+        f::messages::EditMessage::CONSTRUCTOR_ID => changing::edit_message(call, account),
+        f::messages::DeleteMessages::CONSTRUCTOR_ID => changing::delete_messages(call, account),
         f::channels::DeleteMessages::CONSTRUCTOR_ID => {
-            messages::delete_channel_messages(call, account)
+            changing::delete_channel_messages(call, account)
         }
         f::messages::GetHistory::CONSTRUCTOR_ID => history::get_history(call, account),
         f::messages::GetReplies::CONSTRUCTOR_ID => history::get_replies(call, account),

@@ -1,19 +1,17 @@
 //! Who exists, and how they are found.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::FixedOffset;
-use tokio::sync::mpsc;
 
+use super::account::AccountState;
+use super::keys::{AuthKey, Login, random_salt};
 use super::message_box::{Body, ChatKey, MessageBox, Stored};
 use super::posting::Place;
-use crate::connection::Outgoing;
 use crate::content::Photo;
-use crate::crypto::{AUTH_KEY_LENGTH, derived_key, key_id, random};
+use crate::crypto::derived_key;
 use crate::fault::FaultPlan;
-use crate::srp::{Challenge, Verifier};
 use crate::tl::normalised_phone;
 use crate::world::{GroupKind, World};
 
@@ -21,9 +19,6 @@ const FIRST_BOT_ID: i64 = 5_000_000_001;
 const FIRST_STRANGER_ID: i64 = 6_000_000_001;
 const FIRST_BASIC_GROUP_ID: i64 = 4_000_001;
 const FIRST_SUPERGROUP_ID: i64 = 1_500_000_001;
-
-/// How many `random_id`s an account remembers.
-const REMEMBERED_RANDOM_IDS: usize = 10_000;
 
 /// Everything that changes while the simulation runs.
 pub(crate) struct State {
@@ -62,81 +57,6 @@ pub(crate) enum Named {
     Group(usize),
 }
 
-pub(crate) struct AccountState {
-    pub(crate) name: Arc<str>,
-    pub(crate) user_id: i64,
-    pub(crate) phone: String,
-    pub(crate) code: String,
-    pub(crate) first_name: Arc<str>,
-    pub(crate) username: Option<String>,
-    pub(crate) password: Option<Arc<PasswordState>>,
-    pub(crate) messages: MessageBox,
-    pub(crate) groups: Vec<usize>,
-    pub(crate) subscribers: Vec<Subscriber>,
-    random_ids: HashMap<i64, i32>,
-    random_id_order: VecDeque<i64>,
-}
-
-impl AccountState {
-    /// The message that was sent under this `random_id`.
-    pub(crate) fn sent_as(&self, random_id: i64) -> Option<i32> {
-        self.random_ids.get(&random_id).copied()
-    }
-
-    pub(crate) fn remember_random_id(&mut self, random_id: i64, message_id: i32) {
-        if self.random_ids.insert(random_id, message_id).is_none() {
-            self.random_id_order.push_back(random_id);
-        }
-        if self.random_id_order.len() > REMEMBERED_RANDOM_IDS
-            && let Some(oldest) = self.random_id_order.pop_front()
-        {
-            self.random_ids.remove(&oldest);
-        }
-    }
-}
-
-/// A connection that wants the updates of an account.
-pub(crate) struct Subscriber {
-    pub(crate) connection: u64,
-    pub(crate) outbox: mpsc::Sender<Outgoing>,
-}
-
-/// Two-step verification of one account. Costly: use it outside of the world's lock, on a blocking thread.
-pub(crate) struct PasswordState {
-    password: String,
-    verifier: OnceLock<Verifier>,
-    challenge: Mutex<Option<Challenge>>,
-}
-
-impl PasswordState {
-    pub(crate) fn verifier(&self) -> &Verifier {
-        self.verifier
-            .get_or_init(|| Verifier::new(&self.password, random(), random()))
-    }
-
-    /// Starts an attempt. The one before is void.
-    pub(crate) fn challenge(&self) -> (i64, [u8; 256]) {
-        let challenge = Challenge::new(self.verifier());
-        let public = (challenge.id, challenge.public);
-        *self
-            .challenge
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(challenge);
-        public
-    }
-
-    /// Ends the attempt: whether it was this one, and whether it succeeded.
-    pub(crate) fn check(&self, id: i64, public: &[u8], proof: &[u8]) -> Option<bool> {
-        let mut current = self
-            .challenge
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let challenge = current.take_if(|challenge| challenge.id == id)?;
-        drop(current);
-        Some(challenge.accepts(self.verifier(), public, proof))
-    }
-}
-
 pub(crate) struct BotState {
     pub(crate) name: Arc<str>,
     pub(crate) user_id: i64,
@@ -169,68 +89,6 @@ impl GroupState {
     pub(crate) fn is_forum(&self) -> bool {
         !self.topics.is_empty()
     }
-}
-
-/// An authorisation key that the data centre knows.
-pub(crate) struct AuthKey {
-    pub(crate) bytes: [u8; AUTH_KEY_LENGTH],
-    pub(crate) id: [u8; 8],
-    pub(crate) salt: AtomicI64,
-    known: AtomicBool,
-    login: Mutex<Login>,
-}
-
-/// Who a key belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Login {
-    SignedOut,
-    PasswordDue(usize),
-    SignedIn(usize),
-    /// Ended from elsewhere; calls get this error until somebody signs in again.
-    Revoked(&'static str),
-}
-
-impl AuthKey {
-    pub(crate) fn new(bytes: [u8; AUTH_KEY_LENGTH], salt: i64, login: Login) -> Self {
-        Self {
-            id: key_id(&bytes),
-            bytes,
-            salt: AtomicI64::new(salt),
-            known: AtomicBool::new(true),
-            login: Mutex::new(login),
-        }
-    }
-
-    pub(crate) fn is_known(&self) -> bool {
-        self.known.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn login(&self) -> Login {
-        *self.login.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn set_login(&self, login: Login) {
-        *self.login.lock().unwrap_or_else(PoisonError::into_inner) = login;
-    }
-
-    pub(crate) fn account(&self) -> Option<usize> {
-        match self.login() {
-            Login::SignedIn(account) => Some(account),
-            _ => None,
-        }
-    }
-
-    /// Takes another salt, as servers do every half hour.
-    pub(crate) fn renew_salt(&self) -> i64 {
-        let salt = random_salt();
-        self.salt.store(salt, Ordering::Relaxed);
-        salt
-    }
-}
-
-/// Never zero: clients start with that one, and are told the right one by `bad_server_salt`.
-fn random_salt() -> i64 {
-    i64::from_le_bytes(random()) | 1
 }
 
 impl State {
@@ -269,26 +127,7 @@ impl State {
                 account.username.as_deref(),
                 Named::User(user),
             );
-            self.accounts.push(AccountState {
-                name: account.name.clone(),
-                user_id: account.user_id,
-                phone: normalised_phone(&account.phone),
-                code: account.code.clone(),
-                first_name: account.first_name.clone(),
-                username: account.username.clone(),
-                password: account.password.clone().map(|password| {
-                    Arc::new(PasswordState {
-                        password,
-                        verifier: OnceLock::new(),
-                        challenge: Mutex::new(None),
-                    })
-                }),
-                messages: MessageBox::default(),
-                groups: Vec::new(),
-                subscribers: Vec::new(),
-                random_ids: HashMap::new(),
-                random_id_order: VecDeque::new(),
-            });
+            self.accounts.push(AccountState::new(account));
             let login = if account.signed_in {
                 Login::SignedIn(index)
             } else {
@@ -408,7 +247,7 @@ impl State {
     /// Forgets a key: the next packet under it gets the transport error -404.
     pub(crate) fn forget_key(&mut self, id: [u8; 8]) {
         if let Some(key) = self.keys.remove(&id) {
-            key.known.store(false, Ordering::Relaxed);
+            key.forget();
         }
     }
 

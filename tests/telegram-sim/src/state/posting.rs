@@ -144,7 +144,7 @@ impl State {
             Place::Supergroup(group) => {
                 let id = self.groups[group].messages.next_id();
                 let chat = ChatKey::Supergroup(group);
-                let reply_to = draft.reply_to.and_then(|id| i32::try_from(id).ok());
+                let reply_to = self.reply_for(place, draft, 0);
                 self.add(
                     BoxRef::Supergroup(group),
                     stored(id, chat, draft, reply_to, None, date),
@@ -166,9 +166,7 @@ impl State {
         let mut copies = Vec::with_capacity(recipients.len());
         for &account in &recipients {
             let (of, chat) = self.chat_of(place, account);
-            let reply_to = draft
-                .reply_to
-                .and_then(|id| self.id_for(place, id, account));
+            let reply_to = self.reply_for(place, draft, account);
             let id = self.messages(of).next_id();
             copies.push((account, id));
             self.add(of, stored(id, chat, draft, reply_to, origin, date), skip);
@@ -182,6 +180,13 @@ impl State {
         } else {
             own
         }
+    }
+
+    /// What a draft replies to, as `account` counts, unless it was deleted meanwhile.
+    fn reply_for(&self, place: Place, draft: &Draft, account: usize) -> Option<i32> {
+        let id = self.id_for(place, draft.reply_to?, account)?;
+        let (of, _) = self.chat_of(place, account);
+        self.messages(of).get(id).map(|message| message.id)
     }
 
     fn add(&mut self, of: BoxRef, message: Stored, skip: Option<u64>) {

@@ -1,9 +1,14 @@
 //! Unmodified grammers against the simulated data centre, over real TCP.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod faults;
+mod groups;
+mod hostile;
 mod login;
 mod private;
 mod support;
+mod updates;
+mod worlds;
 
 use telegram_sim::{
     Account, BotAction, BotContext, BotEvent, BotEventKind, BotProfile, Content, Group, GroupKind,

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use grammers_client::client::UpdateStream;
 use grammers_client::sender::UpdatesConfiguration;
+use grammers_client::session::SessionData;
 use grammers_client::session::storages::MemorySession;
 use grammers_client::session::types::{DcOption, PeerRef};
-use grammers_client::session::{SessionData, types::PeerInfo};
 use grammers_client::update::{Message, Update};
 use grammers_client::{Client, SenderPool, tl};
 use grammers_mtsender::{AutoSleep, ConnectionParams, InvocationError};
@@ -133,16 +133,6 @@ impl Connected {
     pub(crate) async fn disconnect(self) {
         self.client.disconnect();
         self.runner.await.unwrap();
-    }
-}
-
-/// Catching up and reading the own state need the session to know who it is, as after a login.
-pub(crate) fn known_self(user_id: i64) -> PeerInfo {
-    PeerInfo::User {
-        id: user_id,
-        auth: None,
-        bot: Some(false),
-        is_self: Some(true),
     }
 }
 

@@ -1,17 +1,16 @@
-//! Sending, editing, deleting, pressing buttons.
+//! Sending.
 
 use std::sync::Arc;
 
 use grammers_tl_types::{enums, functions as f, types};
-use tokio::sync::oneshot;
 
 use super::peers::{self, Need};
-use super::{Answer, Call, Outcome, RpcError, RpcResult, answer};
-use crate::bot::{BotEventKind, PressedAnswer, Stimulus};
+use super::{Answer, Call, Outcome, RpcError, answer};
+use crate::bot::{BotEventKind, Stimulus};
 use crate::content::{Content, Media};
 use crate::crypto::random;
 use crate::log::Event;
-use crate::state::{BoxRef, Change, Draft, Place, State, UserRef};
+use crate::state::{Change, Draft, Place, State, UserRef};
 use crate::tl::{GENERAL_TOPIC, MAX_TEXT_LENGTH, View};
 
 /// A message of an account on its way.
@@ -267,7 +266,7 @@ fn full(view: &View<'_>, state: &State, sent: &Sent) -> enums::Updates {
     view.envelope(of, updates, &[change])
 }
 
-fn checked_text(text: String, may_be_empty: bool) -> Result<String, RpcError> {
+pub(super) fn checked_text(text: String, may_be_empty: bool) -> Result<String, RpcError> {
     if text.trim().is_empty() && !may_be_empty {
         return Err(RpcError::bad_request("MESSAGE_EMPTY"));
     }
@@ -366,180 +365,4 @@ fn throw(emoji: &str) -> Option<i32> {
         _ => return None,
     };
     Some(1 + i32::from(random::<1>()[0]) % sides)
-}
-
-pub(super) fn edit_message(call: &Call<'_>, account: usize) -> RpcResult {
-    let request: f::messages::EditMessage = call.read()?;
-    if request.media.is_some() || request.reply_markup.is_some() {
-        return Err(RpcError::bad_request("MEDIA_NOT_SIMULATED"));
-    }
-    let mut state = call.state();
-    let place = peers::place(&state, account, &request.peer, Need::Write)?;
-    let of = peers::box_of(place, account);
-    let invalid = || RpcError::bad_request("MESSAGE_ID_INVALID");
-    let place_id = state
-        .place_id(place, request.id, account)
-        .ok_or_else(invalid)?;
-    let message = state.messages(of).get(request.id).ok_or_else(invalid)?;
-    let old = message.content().ok_or_else(invalid)?;
-    if message.from != state.accounts[account].user_id {
-        return Err(RpcError::forbidden("MESSAGE_AUTHOR_REQUIRED"));
-    }
-    let text = checked_text(request.message.unwrap_or_default(), old.media.is_some())?;
-    if text == old.text {
-        return Err(RpcError::bad_request("MESSAGE_NOT_MODIFIED"));
-    }
-    let content = Content {
-        text: text.clone(),
-        media: None,
-        markup: old.markup.clone(),
-    };
-    state.edit(
-        place,
-        place_id,
-        content,
-        call.centre.clock.unix(),
-        Some(call.connection),
-    );
-    let updates = View::new(&state, account).updates(of, &Change::Edited(request.id));
-    let chat = state.place_name(place);
-    drop(state);
-    call.log(Event::Edited {
-        chat,
-        message_id: request.id,
-        text,
-    });
-    answer::<f::messages::EditMessage>(updates)
-}
-
-pub(super) fn delete_messages(call: &Call<'_>, account: usize) -> RpcResult {
-    let request: f::messages::DeleteMessages = call.read()?;
-    let mut state = call.state();
-    let of = BoxRef::Account(account);
-    if request.revoke {
-        let own = state.accounts[account].user_id;
-        let copies: Vec<(usize, i32)> = request
-            .id
-            .iter()
-            .filter_map(|id| state.messages(of).get(*id))
-            .filter(|message| message.from == own)
-            .filter_map(|message| state.copies.get(&message.origin?))
-            .flatten()
-            .filter(|(owner, _)| *owner != account)
-            .copied()
-            .collect();
-        for (owner, id) in copies {
-            state.delete_in(BoxRef::Account(owner), &[id], None);
-        }
-    }
-    let change = state.delete_in(of, &request.id, Some(call.connection));
-    let pts = state.messages(of).pts();
-    drop(state);
-    affected(call, change, pts)
-}
-
-pub(super) fn delete_channel_messages(call: &Call<'_>, account: usize) -> RpcResult {
-    let request: f::channels::DeleteMessages = call.read()?;
-    let mut state = call.state();
-    let group = peers::channel(&state, account, &request.channel, Need::Write)?;
-    let of = BoxRef::Supergroup(group);
-    let own = state.accounts[account].user_id;
-    if request
-        .id
-        .iter()
-        .filter_map(|id| state.messages(of).get(*id))
-        .any(|message| message.from != own)
-    {
-        return Err(RpcError::forbidden("MESSAGE_DELETE_FORBIDDEN"));
-    }
-    let change = state.delete_in(of, &request.id, Some(call.connection));
-    let pts = state.messages(of).pts();
-    drop(state);
-    affected(call, change, pts)
-}
-
-fn affected(call: &Call<'_>, change: Option<Change>, pts: i32) -> RpcResult {
-    let pts_count = change.as_ref().map_or(0, Change::count);
-    if let Some(Change::Deleted(message_ids)) = change {
-        call.log(Event::Deleted { message_ids });
-    }
-    answer::<f::messages::DeleteMessages>(types::messages::AffectedMessages { pts, pts_count })
-}
-
-pub(super) fn press(call: &Call<'_>, account: usize) -> Outcome {
-    let (stimulus, log) = match prepare_press(call, account) {
-        Ok(prepared) => prepared,
-        Err(error) => return Err(error).into(),
-    };
-    call.log(log);
-    let (answerer, bot_answer) = oneshot::channel();
-    let timeout = call.centre.options.callback_timeout;
-    let answer = Answer::Later(Box::pin(async move {
-        // A bot that will never answer drops its end, which clients learn only when the time is over.
-        let answered = async {
-            match bot_answer.await {
-                Ok(answer) => answer,
-                Err(_) => std::future::pending().await,
-            }
-        };
-        let shown: PressedAnswer = tokio::time::timeout(timeout, answered)
-            .await
-            .map_err(|_| RpcError::bad_request("BOT_RESPONSE_TIMEOUT"))?;
-        answer::<f::messages::GetBotCallbackAnswer>(types::messages::BotCallbackAnswer {
-            alert: shown.alert,
-            has_url: false,
-            native_ui: true,
-            message: shown.text,
-            url: None,
-            cache_time: 0,
-        })
-    }));
-    Outcome {
-        answer,
-        stimuli: vec![(stimulus, Some(answerer))],
-    }
-}
-
-fn prepare_press(call: &Call<'_>, account: usize) -> Result<(Stimulus, Event), RpcError> {
-    let request: f::messages::GetBotCallbackAnswer = call.read()?;
-    let state = call.state();
-    let place = peers::place(&state, account, &request.peer, Need::Write)?;
-    let invalid = || RpcError::bad_request("MESSAGE_ID_INVALID");
-    let place_id = state
-        .place_id(place, request.msg_id, account)
-        .ok_or_else(invalid)?;
-    let message = state
-        .messages(peers::box_of(place, account))
-        .get(request.msg_id)
-        .ok_or_else(invalid)?;
-    let data = request
-        .data
-        .ok_or_else(|| RpcError::bad_request("DATA_INVALID"))?;
-    let button = message
-        .content()
-        .and_then(|content| content.callback_button(&data))
-        .ok_or_else(|| RpcError::bad_request("DATA_INVALID"))?;
-    let Some(UserRef::Bot(bot)) = state.user(message.from) else {
-        return Err(RpcError::bad_request("BOT_RESPONSE_TIMEOUT"));
-    };
-    let log = Event::Click {
-        chat: state.place_name(place),
-        message_id: request.msg_id,
-        data: data.clone(),
-        button_text: button.text.clone(),
-    };
-    let kind = BotEventKind::Button {
-        data,
-        text: button.text.clone(),
-    };
-    let stimulus = Stimulus {
-        bot,
-        account,
-        place,
-        topic: message.topic,
-        message_id: request.msg_id,
-        place_id,
-        kind,
-    };
-    Ok((stimulus, log))
 }
