@@ -99,10 +99,10 @@ impl Connection {
         }
         match answer {
             Answer::Ready(result) if delay.is_zero() => {
-                self.send_answer(request, &result, session).await?
+                self.send_answer(request, &result, session).await?;
             }
             Answer::Ready(result) => {
-                self.answer_later(request, session, delay, std::future::ready(result))
+                self.answer_later(request, session, delay, std::future::ready(result));
             }
             Answer::Later(result) => self.answer_later(request, session, delay, result),
         }

@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_stopped_clock_only_moves_by_hand() {
         let clock = Clock::new(DateTime::UNIX_EPOCH, 0.0);
-        clock.advance(Duration::from_secs(86_400));
+        clock.advance(Duration::from_hours(24));
         assert_eq!(clock.now().timestamp(), 86_400);
         clock.set(DateTime::UNIX_EPOCH);
         assert_eq!(clock.unix(), 0);

@@ -171,7 +171,7 @@ pub(super) fn check_password(call: &Call<'_>) -> Outcome {
             let log = |event| {
                 centre
                     .log
-                    .add(centre.clock.now(), Some(connection), None, event)
+                    .add(centre.clock.now(), Some(connection), None, event);
             };
             if !right {
                 log(Event::PasswordRefused { account: name });

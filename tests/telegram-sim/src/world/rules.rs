@@ -253,7 +253,8 @@ impl<'a> Reader<'a> {
             markup,
         };
         // The edited message may have a picture, and then needs no text.
-        if !is_sendable(&content) && !(kind == "edit" && content.text.is_empty()) {
+        let keeps_picture = kind == "edit" && content.text.is_empty();
+        if !is_sendable(&content) && !keeps_picture {
             return Err(format!(
                 "the message of {kind} is empty or longer than 4096 characters"
             ));

@@ -29,7 +29,10 @@ async fn a_basic_group_numbers_messages_per_member() {
     assert_eq!(sent.id(), 2);
     let heard = next_message(&mut bobs).await;
     assert_eq!((heard.id(), heard.text()), (1, "hi all"));
-    assert_eq!(heard.sender_id().and_then(|id| id.bare_id()), Some(1001));
+    assert_eq!(
+        heard.sender().and_then(|sender| sender.id().bare_id()),
+        Some(1001)
+    );
     // The bot of the group answers both.
     assert_eq!(next_message(&mut bobs).await.text(), "alice: hi all");
     assert_eq!(next_message(&mut alices).await.text(), "alice: hi all");

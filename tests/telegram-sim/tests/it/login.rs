@@ -110,12 +110,12 @@ async fn login_with_a_password() {
     else {
         panic!("a password is needed");
     };
-    let user = dave
+    let signed_in = dave
         .client
         .check_password(fresh, "correct horse")
         .await
         .unwrap();
-    assert_eq!(user.id().bare_id(), Some(1004));
+    assert_eq!(signed_in.id().bare_id(), Some(1004));
     assert!(dave.client.is_authorized().await.unwrap());
 }
 

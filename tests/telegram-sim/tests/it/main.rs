@@ -1,5 +1,9 @@
 //! Unmodified grammers against the simulated data centre, over real TCP.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(
+    clippy::large_futures,
+    reason = "those of grammers are large, and tests have few of them"
+)]
 
 mod faults;
 mod groups;

@@ -1,6 +1,6 @@
 use grammers_client::media::Media;
 use grammers_client::tl;
-use telegram_sim::{DataCentre, Event};
+use telegram_sim::{Account, DataCentre, Event};
 
 use crate::support::{Connected, buttons, next_deletion, next_edit, next_message, rpc_error};
 use crate::world;
@@ -200,4 +200,37 @@ async fn own_messages_can_be_edited_and_deleted() {
         1
     );
     assert_eq!(seen(0).text(), "alice: one");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundreds_of_accounts_check_in_at_once() {
+    const ACCOUNTS: usize = 300;
+    let mut world = world();
+    for number in 0..ACCOUNTS {
+        let id = i64::try_from(number).unwrap() + 20_000;
+        world = world.account(
+            Account::new(&format!("user{number}"), &format!("+2{id:010}"), id).signed_in(),
+        );
+    }
+    let centre = DataCentre::start(world).await.unwrap();
+    let mut users = tokio::task::JoinSet::new();
+    for number in 0..ACCOUNTS {
+        let centre = centre.clone();
+        users.spawn(async move {
+            let mut user = Connected::to(&centre, &format!("user{number}"));
+            let bot = user.peer("sim_checkin_bot").await;
+            let mut stream = user.stream(false).await;
+            user.client.send_message(bot, "/checkin").await.unwrap();
+            let question = next_message(&mut stream).await;
+            let answer = user.press(bot, question.id(), "checkin").await.unwrap();
+            assert_eq!(answer.message.as_deref(), Some("签到成功 +5"));
+            user.disconnect().await;
+        });
+    }
+    users.join_all().await;
+    let clicks = centre
+        .log()
+        .into_iter()
+        .filter(|entry| matches!(entry.event, Event::Click { .. }));
+    assert_eq!(clicks.count(), ACCOUNTS);
 }

@@ -22,15 +22,11 @@ pub(crate) const API_ID: i32 = 1_234_567;
 pub(crate) const API_HASH: &str = "0123456789abcdef0123456789abcdef";
 
 /// Only reached by tests that fail.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// A session with the pre-shared key of an account, all of whose data centres are the simulation.
 pub(crate) fn session(centre: &DataCentre, account: &str) -> Arc<MemorySession> {
-    session_at(centre.address(), Some(centre.key_of(account)))
-}
-
-pub(crate) fn session_at(address: SocketAddr, auth_key: Option<[u8; 256]>) -> Arc<MemorySession> {
-    let SocketAddr::V4(ipv4) = address else {
+    let SocketAddr::V4(ipv4) = centre.address() else {
         panic!("the simulation listens on IPv4 here")
     };
     let ipv6 = SocketAddrV6::new(ipv4.ip().to_ipv6_mapped(), ipv4.port(), 0, 0);
@@ -39,15 +35,14 @@ pub(crate) fn session_at(address: SocketAddr, auth_key: Option<[u8; 256]>) -> Ar
         ..SessionData::default()
     };
     for id in 1..=5 {
-        data.dc_options.insert(
+        let auth_key = (id == 2).then(|| centre.key_of(account));
+        let option = DcOption {
             id,
-            DcOption {
-                id,
-                ipv4,
-                ipv6,
-                auth_key: auth_key.filter(|_| id == 2),
-            },
-        );
+            ipv4,
+            ipv6,
+            auth_key,
+        };
+        data.dc_options.insert(id, option);
     }
     Arc::new(MemorySession::from(data))
 }
