@@ -95,7 +95,7 @@ pub enum Event {
         /// What the button shows.
         button_text: String,
     },
-    /// Messages were edited or deleted.
+    /// A message was edited.
     Edited {
         /// Name of the chat.
         chat: Arc<str>,

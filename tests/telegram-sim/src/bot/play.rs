@@ -192,7 +192,7 @@ impl Performance {
             }
             Effect::Delete { target } => {
                 if let Some(sent) = bot.memory().find(place, &target, pressed) {
-                    self.centre.state().delete(place, sent.id, None);
+                    self.centre.state().delete(place, sent.id, date);
                 }
             }
         }

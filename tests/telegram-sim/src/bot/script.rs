@@ -1,7 +1,5 @@
 //! Bots written as rules.
 
-use std::time::Duration;
-
 use super::pattern::{Found, Pattern};
 use super::{Bot, BotAction, BotContext, BotEvent, BotEventKind, Effect};
 use crate::content::{Button, ButtonAction, Content, Markup};
@@ -125,7 +123,6 @@ fn play(
 ) -> Vec<BotAction> {
     let fill = |text: &str| fill(text, found, event);
     let mut actions = Vec::new();
-    let mut waited = Duration::ZERO;
     for action in &rule.actions {
         match action {
             ScriptAction::SetState(state) => {
@@ -153,10 +150,9 @@ fn play(
                     other => other.clone(),
                 };
                 actions.push(BotAction {
-                    after: waited + action.after,
+                    after: action.after,
                     effect,
                 });
-                waited = Duration::ZERO;
             }
         }
     }

@@ -56,6 +56,7 @@ pub(super) fn edit_message(call: &Call<'_>, account: usize) -> RpcResult {
 
 pub(super) fn delete_messages(call: &Call<'_>, account: usize) -> RpcResult {
     let request: f::messages::DeleteMessages = call.read()?;
+    let date = call.centre.clock.unix();
     let mut state = call.state();
     let of = BoxRef::Account(account);
     if request.revoke {
@@ -71,10 +72,10 @@ pub(super) fn delete_messages(call: &Call<'_>, account: usize) -> RpcResult {
             .copied()
             .collect();
         for (owner, id) in copies {
-            state.delete_in(BoxRef::Account(owner), &[id], None);
+            state.delete_in(BoxRef::Account(owner), &[id], date, None);
         }
     }
-    let change = state.delete_in(of, &request.id, Some(call.connection));
+    let change = state.delete_in(of, &request.id, date, Some(call.connection));
     let pts = state.messages(of).pts();
     drop(state);
     affected(call, change, pts)
@@ -82,6 +83,7 @@ pub(super) fn delete_messages(call: &Call<'_>, account: usize) -> RpcResult {
 
 pub(super) fn delete_channel_messages(call: &Call<'_>, account: usize) -> RpcResult {
     let request: f::channels::DeleteMessages = call.read()?;
+    let date = call.centre.clock.unix();
     let mut state = call.state();
     let group = peers::channel(&state, account, &request.channel, Need::Write)?;
     let of = BoxRef::Supergroup(group);
@@ -94,7 +96,7 @@ pub(super) fn delete_channel_messages(call: &Call<'_>, account: usize) -> RpcRes
     {
         return Err(RpcError::forbidden("MESSAGE_DELETE_FORBIDDEN"));
     }
-    let change = state.delete_in(of, &request.id, Some(call.connection));
+    let change = state.delete_in(of, &request.id, date, Some(call.connection));
     let pts = state.messages(of).pts();
     drop(state);
     affected(call, change, pts)

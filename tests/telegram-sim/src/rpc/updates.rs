@@ -98,12 +98,7 @@ pub(super) fn get_difference(call: &Call<'_>, account: usize) -> RpcResult {
     // Supergroups have states of their own, which only the client knows: those with news are named.
     let has_news = |group: &&usize| {
         let group = &state.groups[**group];
-        let chat = state
-            .group_by_id(GroupKind::Supergroup, group.id)
-            .map(ChatKey::Supergroup);
-        let top = chat.and_then(|chat| group.messages.top(chat));
-        group.kind == GroupKind::Supergroup
-            && top.is_some_and(|top| top.edit_date.unwrap_or(top.date) >= request.date)
+        group.kind == GroupKind::Supergroup && group.messages.last_change() >= request.date
     };
     if difference.is_complete {
         for &group in state.accounts[account].groups.iter().filter(has_news) {

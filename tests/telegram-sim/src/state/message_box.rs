@@ -77,6 +77,7 @@ pub(crate) struct MessageBox {
     chats: HashMap<ChatKey, Chat>,
     last_id: i32,
     pts: i32,
+    last_change: i32,
     changes: VecDeque<(i32, Change)>,
 }
 
@@ -130,6 +131,11 @@ impl MessageBox {
         self.pts + 1
     }
 
+    /// When something was sent, edited or deleted last.
+    pub(crate) fn last_change(&self) -> i32 {
+        self.last_change
+    }
+
     pub(crate) fn get(&self, id: i32) -> Option<&Stored> {
         self.messages.get(&id)
     }
@@ -140,22 +146,22 @@ impl MessageBox {
 
     /// Adds a message under its own identifier, which must be larger than all before.
     pub(crate) fn add(&mut self, message: Stored) -> Change {
-        let id = message.id;
+        let (id, date) = (message.id, message.date);
         self.last_id = id;
         self.chats.entry(message.chat).or_default().ids.push(id);
         self.messages.insert(id, message);
-        self.change(Change::New(id))
+        self.change(Change::New(id), date)
     }
 
     pub(crate) fn edit(&mut self, id: i32, content: Arc<Content>, date: i32) -> Option<Change> {
         let message = self.messages.get_mut(&id)?;
         message.body = Body::Content(content);
         message.edit_date = Some(date);
-        Some(self.change(Change::Edited(id)))
+        Some(self.change(Change::Edited(id), date))
     }
 
     /// Deletes what exists of `ids`.
-    pub(crate) fn delete(&mut self, ids: &[i32]) -> Option<Change> {
+    pub(crate) fn delete(&mut self, ids: &[i32], date: i32) -> Option<Change> {
         let mut deleted = Vec::new();
         for id in ids {
             let Some(message) = self.messages.remove(id) else {
@@ -168,7 +174,7 @@ impl MessageBox {
                 chat.ids.remove(position);
             }
         }
-        (!deleted.is_empty()).then(|| self.change(Change::Deleted(deleted)))
+        (!deleted.is_empty()).then(|| self.change(Change::Deleted(deleted), date))
     }
 
     /// Marks a chat as read; `None` when it was already.
@@ -183,10 +189,11 @@ impl MessageBox {
             return None;
         }
         state.read_until = until;
-        Some(self.change(Change::Read(chat, until)))
+        Some(self.change(Change::Read(chat, until), self.last_change))
     }
 
-    fn change(&mut self, change: Change) -> Change {
+    fn change(&mut self, change: Change, date: i32) -> Change {
+        self.last_change = date;
         self.pts += change.count();
         if self.changes.len() >= REMEMBERED_CHANGES {
             self.changes.pop_front();
@@ -350,14 +357,14 @@ mod tests {
         let before = messages.pts();
         messages.edit(2, Arc::new(Content::text("y")), 5).unwrap();
         assert_eq!(messages.pts(), before + 1);
-        assert_eq!(messages.delete(&[1, 2, 99]).unwrap().count(), 2);
+        assert_eq!(messages.delete(&[1, 2, 99], 6).unwrap().count(), 2);
         assert_eq!(messages.pts(), before + 3);
-        assert!(messages.delete(&[1]).is_none());
+        assert!(messages.delete(&[1], 7).is_none());
         assert!(messages.edit(1, Arc::new(Content::text("z")), 5).is_none());
         assert_eq!(messages.ids(CHAT), [3]);
         assert_eq!(messages.changes_after(before).unwrap().count(), 2);
         assert_eq!(messages.changes_after(messages.pts()).unwrap().count(), 0);
-        assert_eq!(messages.next_id(), 4);
+        assert_eq!((messages.next_id(), messages.last_change()), (4, 6));
     }
 
     #[test]

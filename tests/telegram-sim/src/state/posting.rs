@@ -229,9 +229,9 @@ impl State {
     }
 
     /// Deletes a message everywhere.
-    pub(crate) fn delete(&mut self, place: Place, id: i64, skip: Option<u64>) {
+    pub(crate) fn delete(&mut self, place: Place, id: i64, date: i32) {
         for (of, id) in self.locations(place, id) {
-            self.delete_in(of, &[id], skip);
+            self.delete_in(of, &[id], date, None);
         }
     }
 
@@ -239,9 +239,10 @@ impl State {
         &mut self,
         of: BoxRef,
         ids: &[i32],
+        date: i32,
         skip: Option<u64>,
     ) -> Option<Change> {
-        let change = self.messages_mut(of).delete(ids)?;
+        let change = self.messages_mut(of).delete(ids, date)?;
         self.push(of, &change, skip);
         Some(change)
     }

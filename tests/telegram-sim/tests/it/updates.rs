@@ -4,9 +4,11 @@ use chrono::{DateTime, TimeDelta};
 use grammers_client::tl;
 use grammers_client::update::Update;
 use grammers_session::Session;
-use telegram_sim::{DataCentre, Event, Fault};
+use telegram_sim::{DataCentre, Event, Fault, Mode};
 
-use crate::support::{Connected, buttons, next, next_edit, next_message, rpc_error, session};
+use crate::support::{
+    Connected, LIMIT, buttons, next, next_edit, next_message, rpc_error, session,
+};
 use crate::world;
 
 fn send(
@@ -331,4 +333,37 @@ async fn tomorrow_comes_by_the_worlds_clock() {
         .collect();
     assert_eq!(dates.first(), Some(&TimeDelta::zero()));
     assert_eq!(dates.last(), Some(&TimeDelta::hours(12)));
+}
+
+#[tokio::test]
+async fn what_happens_in_a_supergroup_during_an_outage_is_fetched_afterwards() {
+    let centre = DataCentre::start(world()).await.unwrap();
+    let mut alice = Connected::to(&centre, "alice");
+    let club = alice.peer("sim_club").await;
+    let mut stream = alice.stream(true).await;
+    alice.client.get_me().await.unwrap();
+    alice.client.send_message(club, "/checkin").await.unwrap();
+    next_message(&mut stream).await;
+    // The common state is known from the first private message on.
+    centre.bot_says("checkin", "alice", "private");
+    next_message(&mut stream).await;
+
+    centre.set_mode(Mode::CloseOnAccept);
+    centre.kill_connections();
+    let ended = |entry: &telegram_sim::Entry| matches!(entry.event, Event::Disconnected { .. });
+    centre.wait_for_entry(ended).await;
+    centre.member_says("club", "Zoe", None, "during the outage");
+    centre.bot_says("checkin", "alice", "meanwhile");
+    centre.set_mode(Mode::Normal);
+    // grammers 0.11 drops edits from the last part of a channel difference, so only new messages are looked for.
+    let mut missed = vec!["during the outage", "meanwhile"];
+    while !missed.is_empty() {
+        // The stream reports the outage and goes on.
+        let update = tokio::time::timeout(LIMIT, stream.next())
+            .await
+            .expect("an update arrives");
+        if let Ok(Update::NewMessage(message)) = update {
+            missed.retain(|text| *text != message.text());
+        }
+    }
 }
