@@ -88,6 +88,10 @@ impl Terminal {
             stderr.flush()?;
             drop(stderr);
             let answer = read()?;
+            if !io::stdin().is_terminal() {
+                // Nobody typed the line break that ends the question.
+                eprintln!();
+            }
             if !answer.trim().is_empty() {
                 return Ok(answer);
             }

@@ -20,13 +20,15 @@ use self::shape::Shape;
 use crate::config::{Log, LogFormat};
 
 /// Libraries that tell more than a log needs; a directive for the same target in the configuration wins.
-const QUIET: [&str; 6] = [
+const QUIET: [&str; 8] = [
     "grammers_client=warn",
+    "grammers_mtproto=warn",
     "grammers_mtsender=warn",
     "grammers_session=warn",
     "hyper=warn",
     "hyper_util=warn",
     "notify=warn",
+    "tokio_cron_scheduler=warn",
 ];
 
 /// Changes the level of a running log.
