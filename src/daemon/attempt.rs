@@ -17,7 +17,7 @@ use crate::kernel::record::{Claim, ClaimHistory, ClaimResult, RunRecord, Trigger
 use crate::kernel::resume::resume_at;
 use crate::kernel::{Event, RunOrder, Work};
 use crate::ledger::LedgerError;
-use crate::names::RunId;
+use crate::names::{RunId, Slot};
 use crate::schedule::MissedPolicy;
 use crate::script::{JournalMark, Outcome, Script, Verdict};
 use crate::telegram::run::{self, Performed, Plan, RunError, stopped};
@@ -103,27 +103,33 @@ async fn execute(account: &mut Account, order: RunOrder) -> Result<Option<Ended>
 }
 
 /// Takes the slot, durably, before the first byte is sent. While the ledger refuses, the slot waits.
-async fn claim(account: &Account, order: RunOrder) -> Result<Attempt, String> {
+async fn claim(account: &Account, mut order: RunOrder) -> Result<Attempt, String> {
     let claimed_at = Utc::now();
     let kept = Kept { chat: order.task.chat.clone(), topic: order.task.topic, script: Arc::clone(&order.task.script) };
-    let claim = Claim {
-        run_id: RunId::new(&order.key, claimed_at),
-        key: order.key.clone(),
-        trigger: order.trigger,
-        fire_at: order.fire_at,
-        claimed_at,
-        script: serde_json::to_value(&kept).map_err(|error| error.to_string())?,
-    };
-    let run_id = claim.run_id.clone();
-    let patient = order.trigger != Trigger::Manual;
-    let result = insist(account, patient, || account.shared.ledger.claim(claim.clone())).await?;
-    match result {
-        ClaimResult::New => {
-            Ok(Attempt { order, run_id, number: 1, claimed_at, kept, journal: Vec::new(), since: claimed_at })
-        }
-        ClaimResult::Taken { run_id, outcome } => {
-            let outcome = outcome.map_or("it has not ended".to_owned(), |outcome| outcome.to_string());
-            Err(format!("this slot was taken before, by run {run_id}: {outcome}"))
+    let script = serde_json::to_value(&kept).map_err(|error| error.to_string())?;
+    let manual = order.trigger == Trigger::Manual;
+    loop {
+        let claim = Claim {
+            run_id: RunId::new(&order.key, claimed_at),
+            key: order.key.clone(),
+            trigger: order.trigger,
+            fire_at: order.fire_at,
+            claimed_at,
+            script: script.clone(),
+        };
+        let run_id = claim.run_id.clone();
+        match insist(account, !manual, || account.shared.ledger.claim(claim.clone())).await? {
+            ClaimResult::New => {
+                return Ok(Attempt { order, run_id, number: 1, claimed_at, kept, journal: Vec::new(), since: claimed_at });
+            }
+            // Who asks twice within a second wants two runs.
+            ClaimResult::Taken { .. } if manual => {
+                order.key.slot = Slot::at(order.key.slot.instant() + chrono::TimeDelta::seconds(1));
+            }
+            ClaimResult::Taken { run_id, outcome } => {
+                let outcome = outcome.map_or("it has not ended".to_owned(), |outcome| outcome.to_string());
+                return Err(format!("this slot was taken before, by run {run_id}: {outcome}"));
+            }
         }
     }
 }
