@@ -46,6 +46,8 @@ struct Attempt {
     /// What an interrupted attempt had done.
     journal: Vec<JournalMark>,
     since: DateTime<Utc>,
+    /// An earlier process claimed the slot.
+    taken_up: bool,
 }
 
 /// How an attempt ended.
@@ -120,7 +122,16 @@ async fn claim(account: &Account, mut order: RunOrder) -> Result<Attempt, String
         let run_id = claim.run_id.clone();
         match insist(account, !manual, || account.shared.ledger.claim(claim.clone())).await? {
             ClaimResult::New => {
-                return Ok(Attempt { order, run_id, number: 1, claimed_at, kept, journal: Vec::new(), since: claimed_at });
+                return Ok(Attempt {
+                    order,
+                    run_id,
+                    number: 1,
+                    claimed_at,
+                    kept,
+                    journal: Vec::new(),
+                    since: claimed_at,
+                    taken_up: false,
+                });
             }
             // Who asks twice within a second wants two runs.
             ClaimResult::Taken { .. } if manual => {
@@ -169,7 +180,7 @@ fn kept(history: &ClaimHistory) -> Result<Kept, String> {
 
 fn again(order: RunOrder, run_id: RunId, number: u32, history: &ClaimHistory) -> Result<Attempt, String> {
     let (kept, claimed_at) = (kept(history)?, history.claim.claimed_at);
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal: Vec::new(), since: Utc::now() })
+    Ok(Attempt { order, run_id, number, claimed_at, kept, journal: Vec::new(), since: Utc::now(), taken_up: false })
 }
 
 /// What a crash left behind goes on where its journal ends.
@@ -180,7 +191,7 @@ fn take_up(order: RunOrder, history: &ClaimHistory) -> Result<Attempt, String> {
     let journal = entries.iter().map(|entry| entry.mark.clone()).collect();
     let (kept, claimed_at, run_id) = (kept(history)?, history.claim.claimed_at, history.claim.run_id.clone());
     warn!(run_id = %run_id, "taking up a run that was cut off");
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since })
+    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: true })
 }
 
 async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended>, String> {
@@ -192,7 +203,7 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended
         attempt.number,
         &attempt.kept.script,
     );
-    let stale = !attempt.journal.is_empty() && Utc::now() > window_end(&attempt.order);
+    let stale = attempt.taken_up && Utc::now() > window_end(&attempt.order);
     let connected = account.connect_until(patience(&attempt.order)).await;
     if *account.shared.stop.borrow() {
         return Ok(None);
@@ -202,6 +213,10 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended
         Err(error) => {
             recorder.remark(error.to_string());
             no_connection(&error, !attempt.journal.is_empty())
+        }
+        Ok(()) if stale && attempt.journal.is_empty() => {
+            let reason = "the daemon was stopped before anything was sent, and the task's window has passed";
+            End { verdict: verdict(Outcome::Interrupted, reason), ..End::failed("", true) }
         }
         Ok(()) if stale => look_only(account, &attempt).await,
         Ok(()) => {
@@ -255,7 +270,7 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
             timeout,
             random_id: &|step| random_id(&secret, &key, number, step),
             journal,
-            since: since.timestamp(),
+            since,
         };
         let result = run::perform(&mut connection, plan, &mut recorder, &mut stop).await;
         (connection, recorder, result)
@@ -321,7 +336,7 @@ async fn history_says(
         timeout: Duration::ZERO,
         random_id: &|_| 0,
         journal: journal.to_vec(),
-        since: since.timestamp(),
+        since,
     };
     run::review(connection, &plan).await
 }

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use grammers_tl_types as tl;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -29,8 +30,8 @@ const LONGEST_FLOOD_WAIT: Duration = Duration::from_secs(60);
 /// Pause before a broken connection is tried again.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(2);
 
-/// How far Telegram's clock may seem behind ours when own messages are looked for by their date.
-const CLOCK_TOLERANCE: i64 = 30;
+/// Seconds that are looked back further than the attempt began: dates are whole seconds, and both clocks are read at a distance.
+const CLOCK_TOLERANCE: i64 = 10;
 
 /// What is to be done, where.
 pub struct Plan<'a> {
@@ -46,8 +47,8 @@ pub struct Plan<'a> {
     pub random_id: &'a (dyn Fn(usize) -> i64 + Send + Sync),
     /// What an interrupted attempt had done; empty for a new one.
     pub journal: Vec<JournalMark>,
-    /// When the attempt began, in Unix seconds; for a new one, now.
-    pub since: i64,
+    /// When the attempt began; for a new one, now.
+    pub since: DateTime<Utc>,
 }
 
 /// Where the traces of a run go. The run goes on only after a trace is kept.
@@ -157,7 +158,8 @@ pub async fn perform(
 pub async fn review(connection: &mut Connection, plan: &Plan<'_>) -> Result<Option<Verdict>, RunError> {
     let peer = chats::find(connection, plan.chat).await?;
     let mut chat = Chat::new(peer, plan.topic, connection.session().my_id().unwrap_or_default());
-    let history = history::since(connection, &mut chat, plan.since - CLOCK_TOLERANCE).await?;
+    let since = connection.telegram_time(plan.since) - CLOCK_TOLERANCE;
+    let history = history::since(connection, &mut chat, since).await?;
     let journal = find_sends(&plan.script, &plan.journal, &history);
     Ok(decide_from_history(Arc::clone(&plan.script), chat.place(), &journal, history))
 }
@@ -193,7 +195,7 @@ enum Turn {
 impl<R: Recorder> Run<'_, R> {
     async fn first_input(&mut self) -> Result<Input, RunError> {
         if !self.plan.journal.is_empty() {
-            let since = self.plan.since - CLOCK_TOLERANCE;
+            let since = self.since();
             let history = history::since(self.connection, &mut self.chat, since).await?;
             let journal = find_sends(&self.plan.script, &self.plan.journal, &history);
             self.messages = journal.iter().filter_map(sent_id).collect();
@@ -298,7 +300,7 @@ impl<R: Recorder> Run<'_, R> {
         if self.connection.is_broken() {
             self.connection.renew();
         }
-        let since = self.plan.since - CLOCK_TOLERANCE;
+        let since = self.since();
         match history::since(self.connection, &mut self.chat, since).await {
             Ok(history) => {
                 self.gap = None;
@@ -322,13 +324,22 @@ impl<R: Recorder> Run<'_, R> {
         }
     }
 
+    /// From when on the chat's history is this run's, in Unix seconds of Telegram's clock.
+    fn since(&self) -> i64 {
+        self.connection.telegram_time(self.plan.since) - CLOCK_TOLERANCE
+    }
+
+    fn now(&self) -> i64 {
+        self.connection.telegram_time(Utc::now())
+    }
+
     async fn mark(&mut self, mark: JournalMark, random_id: Option<i64>) -> Result<(), RunError> {
         self.recorder.mark(&mark, random_id).await.map_err(RunError::Ledger)
     }
 
     async fn send(&mut self, step: usize, text: &str) -> Result<Input, RunError> {
         let random_id = (self.plan.random_id)(step);
-        self.mark(JournalMark::Begun { step, date: now() }, Some(random_id)).await?;
+        self.mark(JournalMark::Begun { step, date: self.now() }, Some(random_id)).await?;
         let mut request = history::send_message(&self.chat, text, random_id);
         let mut tries = 0;
         loop {
@@ -374,7 +385,7 @@ impl<R: Recorder> Run<'_, R> {
 
     /// An own message of this run with this text, looked for over a connection that may have to be made anew.
     async fn find_own(&mut self, text: &str) -> Result<Option<(i32, i64)>, CallError> {
-        let since = self.plan.since - CLOCK_TOLERANCE;
+        let since = self.since();
         let mut tries = 0;
         let history = loop {
             tries += 1;
@@ -394,7 +405,7 @@ impl<R: Recorder> Run<'_, R> {
     }
 
     async fn click(&mut self, step: usize, message_id: i32, data: Vec<u8>, label: &str) -> Result<Input, RunError> {
-        self.mark(JournalMark::Begun { step, date: now() }, None).await?;
+        self.mark(JournalMark::Begun { step, date: self.now() }, None).await?;
         self.recorder.note(Note::Clicked { message_id, label });
         let request = tl::functions::messages::GetBotCallbackAnswer {
             game: false,
@@ -416,7 +427,7 @@ impl<R: Recorder> Run<'_, R> {
                     if let Some(popup) = &popup {
                         self.recorder.note(Note::Popup(popup));
                     }
-                    let mark = JournalMark::Clicked { step, message_id, date: now(), popup: popup.clone() };
+                    let mark = JournalMark::Clicked { step, message_id, date: self.now(), popup: popup.clone() };
                     self.mark(mark, None).await?;
                     return Ok(Input::Clicked { step, popup });
                 }
@@ -454,9 +465,4 @@ fn refusal(error: &CallError) -> Refusal {
     // Negative codes are MTProto's own for trouble below the methods: it is not known what happened.
     let without_answer = if error.is_uncertain() { -503 } else { 0 };
     Refusal { code: error.code().unwrap_or(without_answer), name: error.label().to_owned() }
-}
-
-/// Marks carry Unix seconds of this machine's clock until Telegram names its own.
-fn now() -> i64 {
-    chrono::Utc::now().timestamp()
 }
