@@ -50,7 +50,7 @@ async fn find(cli: &Cli) -> Result<(bool, Status), CliError> {
         };
     }
     let snapshot = Arc::new(workdir::snapshot(cli)?);
-    let status = alone::status(&datadir, snapshot).await.map_err(explain)?;
+    let status = alone::status(&datadir, snapshot).await.map_err(|error| explain(&error))?;
     Ok((false, status))
 }
 

@@ -31,7 +31,7 @@ const LINGER: Duration = Duration::from_secs(5);
 
 /// Pauses between attempts to connect: doubled up to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// How the account is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]

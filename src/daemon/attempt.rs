@@ -26,7 +26,7 @@ use crate::telegram::run::{self, Performed, Plan, RunError, stopped};
 const MANUAL_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Pauses between attempts to reach the ledger, doubled up to the last.
-const LEDGER_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const LEDGER_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// What is kept with a claim, so that a crash or a reload does not change a run under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -408,7 +408,7 @@ async fn record(
     if !is_final && (record.trigger != Trigger::Manual || record.outcome == Outcome::Unknown) {
         record.resume_at = resume_at(&record, attempt.order.task.retry, acted, ended_at);
     }
-    info!(outcome = %record.outcome, reason = %record.reason, attempt = record.attempt, again_at = ?record.resume_at, "run ended");
+    info!(outcome = %record.outcome, reason = %record.reason, attempt = record.attempt, again_at = record.resume_at.map(tracing::field::display), "run ended");
     keep(account, record, messages).await
 }
 

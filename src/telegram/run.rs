@@ -25,7 +25,7 @@ use crate::script::{
 };
 
 /// A flood wait is sat out up to this long; a longer one ends the attempt, so that the account's other tasks are told.
-const LONGEST_FLOOD_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_FLOOD_WAIT: Duration = Duration::from_mins(1);
 
 /// Pause before a broken connection is tried again.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(2);
@@ -241,15 +241,14 @@ impl<R: Recorder> Run<'_, R> {
         tokio::select! {
             biased;
             () = stopped(stop) => Turn::Inputs(vec![Input::Expired]),
-            updates = self.connection.updates.recv() => match updates {
-                Some(updates) => self.heard(updates),
-                // The runner is gone; reading the history replaces the connection.
-                None => {
-                    self.gap = Some(Instant::now() + RECONNECT_PAUSE);
-                    tokio::time::sleep_until((Instant::now() + RECONNECT_PAUSE).min(end)).await;
-                    Turn::LookAtHistory
+            updates = self.connection.updates.recv() => {
+                if let Some(updates) = updates {
+                    return self.heard(updates);
                 }
-            },
+                // The runner is gone; reading the history replaces the connection.
+                tokio::time::sleep_until((Instant::now() + RECONNECT_PAUSE).min(end)).await;
+                Turn::LookAtHistory
+            }
             () = tokio::time::sleep_until(gap.unwrap_or(end)), if gap.is_some() => Turn::LookAtHistory,
             () = tokio::time::sleep_until(timer) => self.timer_fired().await,
         }
