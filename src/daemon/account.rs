@@ -200,9 +200,8 @@ impl Account {
             Job::Reconnect => {
                 self.close();
                 self.status.authorized = None;
-                if self.reach.connect == Connect::Always {
-                    self.try_connect().await;
-                }
+                // At once, so that whoever signed in sees that it works.
+                self.try_connect().await;
             }
         }
     }
