@@ -60,7 +60,7 @@ async fn recent(cli: &Cli) -> Result<Vec<RunRecord>, CliError> {
     if let Some(mut client) = Client::call(&datadir, &request).await.map_err(lost)? {
         return match client.next().await.map_err(lost)? {
             Some(Reply::Runs { runs }) => Ok(runs),
-            Some(Reply::Refused { message }) => Err(CliError::new(Exit::Failure, message)),
+            Some(Reply::Refused { kind, message }) => Err(CliError::new(kind.into(), message)),
             _ => Err(CliError::new(Exit::TryAgain, "the daemon did not answer; is it stopping?")),
         };
     }

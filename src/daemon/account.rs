@@ -182,9 +182,8 @@ impl Account {
                 Ok(()) = self.reach.changed() => {
                     self.close();
                     self.status.authorized = None;
-                    if self.is_always_connected() {
-                        self.try_connect().await;
-                    }
+                    // At once, so that whoever signed in sees that it works.
+                    self.try_connect().await;
                 }
                 // Drained, so that messages of other chats do not pile up.
                 updates = async { self.connection.as_mut()?.updates.recv().await }, if self.connection.is_some() => {

@@ -4,4 +4,8 @@
 
 mod config;
 mod cronsim;
+mod kit;
 mod layers;
+mod login;
+mod once;
+mod runs;
