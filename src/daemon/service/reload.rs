@@ -9,8 +9,8 @@ use tracing::{error, info, warn};
 
 use super::Service;
 use crate::config::{Connect, Diff, Snapshot};
-use crate::daemon::last_good;
 use crate::daemon::reload::{self, Accepted, Rejected};
+use crate::daemon::{last_good, systemd};
 use crate::kernel::Event;
 use crate::kernel::agenda::PairKey;
 use crate::kernel::record::ActivePair;
@@ -44,6 +44,7 @@ impl Service {
             Ok(Err(refused)) => self.refuse(refused),
             Err(panic) => error!(%panic, "reading the workdir ended in a panic; please report it"),
         }
+        systemd::status(&self.summary());
     }
 
     async fn consider(&mut self, accepted: Accepted) {
@@ -80,6 +81,19 @@ impl Service {
         status.config.from_last_good = false;
         status.config.restart_needed = restart_needed;
         status.totals.reloads_accepted += 1;
+    }
+
+    /// One line for `systemctl status`.
+    pub(super) fn summary(&mut self) -> String {
+        let status = self.kernel.status();
+        let pairs = status.tasks.values().flat_map(|task| task.accounts.values());
+        let next = pairs.filter_map(|pair| pair.next).map(|next| next.fire_at).min();
+        let next = next.map_or("no run planned".to_owned(), |next| format!("next run at {}", next.format("%F %TZ")));
+        let refused = match status.config.errors.len() {
+            0 => String::new(),
+            errors => format!("; the workdir has {errors} errors, the last good configuration is in force"),
+        };
+        format!("{} tasks, {} accounts; {next}{refused}", status.tasks.len(), status.accounts.len())
     }
 
     async fn put_in_force(&mut self, accepted: Accepted, keep: bool) -> Result<(), LedgerError> {
