@@ -177,8 +177,9 @@ impl Account {
                 () = stopped(&mut stop) => break,
                 job = queue.recv() => {
                     let Some(job) = job else { break };
-                    self.status.queue_length = queue.len();
+                    self.queued(queue.len());
                     self.perform(job).await;
+                    self.queued(queue.len());
                     idle_since = Instant::now();
                 }
                 Ok(()) = self.reach.changed() => {
@@ -198,6 +199,13 @@ impl Account {
             }
         }
         self.close();
+    }
+
+    fn queued(&mut self, jobs: usize) {
+        if self.status.queue_length != jobs {
+            self.status.queue_length = jobs;
+            self.tell();
+        }
     }
 
     fn is_always_connected(&self) -> bool {

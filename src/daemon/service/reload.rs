@@ -99,7 +99,7 @@ impl Service {
     async fn put_in_force(&mut self, accepted: Accepted, keep: bool) -> Result<(), LedgerError> {
         let Accepted { snapshot, sources, warnings } = accepted;
         for warning in warnings {
-            warn!("{warning}");
+            warn!("{}", warning.replace("\n  ", "; "));
         }
         let snapshot = Arc::new(snapshot);
         let active_since = self.active_since(&snapshot).await?;
@@ -164,7 +164,8 @@ impl Service {
         if news {
             error!("the workdir has errors; the configuration in force stays");
             for line in &refused.0 {
-                error!("{line}");
+                // One line each: the hint stands on a line of its own where people read.
+                error!("{}", line.replace("\n  ", "; "));
             }
             self.kernel.status().totals.reloads_rejected += 1;
         }
