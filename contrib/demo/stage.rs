@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::AS_DAEMON;
 
 /// Long enough for a slow machine; the runs take two seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// From writing the tasks to their slot: the time the daemon has to start.
 const HEAD_START: chrono::TimeDelta = chrono::TimeDelta::seconds(4);
@@ -136,9 +136,7 @@ impl Stage {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, asked)
-            .await
-            .unwrap_or(Err(StageError::Daemon("the runs did not end in time")))
+        tokio::time::timeout(PATIENCE, asked).await.unwrap_or(Err(StageError::Daemon("the runs did not end in time")))
     }
 
     pub(super) async fn metrics(&self) -> Result<String, StageError> {

@@ -63,7 +63,7 @@ async fn without_daemon(cli: &Cli, arguments: &OnceArgs) -> Result<Exit, CliErro
     let replies =
         alone::once(&workdir::datadir(cli), Arc::new(accepted.snapshot), &arguments.task, arguments.account.as_ref())
             .await
-            .map_err(explain)?;
+            .map_err(|error| explain(&error))?;
     let mut worst = Exit::Success;
     for (account, reply) in replies {
         let exit = match reply {
@@ -78,8 +78,8 @@ async fn without_daemon(cli: &Cli, arguments: &OnceArgs) -> Result<Exit, CliErro
     Ok(worst)
 }
 
-pub(super) fn explain(error: AloneError) -> CliError {
-    let exit = match &error {
+pub(super) fn explain(error: &AloneError) -> CliError {
+    let exit = match error {
         AloneError::Datadir(DatadirError::Locked(_)) => Exit::TryAgain,
         AloneError::Once(error) => RefusalKind::from(error).into(),
         _ => Exit::Failure,

@@ -31,7 +31,7 @@ const LINGER: Duration = Duration::from_secs(5);
 
 /// Pauses between attempts to connect: doubled up to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// How the account is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,10 +88,6 @@ pub enum Job {
         /// Which.
         messages: Vec<i32>,
     },
-    /// Connect differently from now on.
-    Reach(Reach),
-    /// Close the connection; the session file has changed.
-    Reconnect,
 }
 
 /// What came of a run that a person asked for.
@@ -117,15 +113,32 @@ pub struct Ended {
 #[derive(Debug)]
 pub struct AccountHandle {
     jobs: mpsc::UnboundedSender<Job>,
+    /// Not a job: it has to be heard while the actor waits for a connection.
+    reach: watch::Sender<Reach>,
 }
 
 impl AccountHandle {
     /// Starts the actor of an account. `tasks` tells when it ends.
     pub fn start(name: AccountName, reach: Reach, shared: Arc<Shared>, tasks: &mut JoinSet<()>) -> (Self, Id) {
         let (jobs, queue) = mpsc::unbounded_channel();
+        let (reach, reached) = watch::channel(reach);
         let span = info_span!("account", account = %name);
-        let task = tasks.spawn(Account::new(name, reach, shared).work(queue).instrument(span));
-        (Self { jobs }, task.id())
+        let task = tasks.spawn(Account::new(name, reached, shared).work(queue).instrument(span));
+        (Self { jobs, reach }, task.id())
+    }
+
+    /// Changes how the account is reached. An open connection is closed when it was made differently.
+    pub fn reach(&self, reach: Reach) {
+        self.reach.send_if_modified(|known| {
+            let changed = *known != reach;
+            *known = reach;
+            changed
+        });
+    }
+
+    /// Closes the connection, also when nothing else changed: the session file is a new one.
+    pub fn reconnect(&self) {
+        self.reach.send_modify(|_| {});
     }
 
     /// Gives the actor something to do; it comes back when the actor has died.
@@ -137,7 +150,7 @@ impl AccountHandle {
 /// The state of an actor.
 pub(super) struct Account {
     pub(super) name: AccountName,
-    pub(super) reach: Reach,
+    reach: watch::Receiver<Reach>,
     pub(super) shared: Arc<Shared>,
     pub(super) connection: Option<Connection>,
     pub(super) status: AccountStatus,
@@ -145,18 +158,18 @@ pub(super) struct Account {
 
 impl Account {
     /// An account without a connection.
-    pub(super) fn new(name: AccountName, reach: Reach, shared: Arc<Shared>) -> Self {
+    fn new(name: AccountName, reach: watch::Receiver<Reach>, shared: Arc<Shared>) -> Self {
         Self { name, reach, shared, connection: None, status: AccountStatus::default() }
     }
 
     async fn work(mut self, mut queue: mpsc::UnboundedReceiver<Job>) {
         let mut stop = self.shared.stop.clone();
         let mut idle_since = Instant::now();
-        if self.reach.connect == Connect::Always {
+        if self.is_always_connected() {
             self.try_connect().await;
         }
         loop {
-            let always = self.reach.connect == Connect::Always;
+            let always = self.is_always_connected();
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => break,
@@ -165,6 +178,13 @@ impl Account {
                     self.status.queue_length = queue.len();
                     self.perform(job).await;
                     idle_since = Instant::now();
+                }
+                Ok(()) = self.reach.changed() => {
+                    self.close();
+                    // Whoever signed in again sees at once that it works.
+                    if self.status.authorized.take() == Some(false) || self.is_always_connected() {
+                        self.try_connect().await;
+                    }
                 }
                 // Drained, so that messages of other chats do not pile up.
                 updates = async { self.connection.as_mut()?.updates.recv().await }, if self.connection.is_some() => {
@@ -179,6 +199,10 @@ impl Account {
         self.close();
     }
 
+    fn is_always_connected(&self) -> bool {
+        self.reach.borrow().connect == Connect::Always
+    }
+
     async fn perform(&mut self, job: Job) {
         match job {
             Job::Run { order, reply } => {
@@ -190,18 +214,6 @@ impl Account {
                 if let Err(error) = self.delete(&task, messages).await {
                     warn!(%error, task = %task.name, "own messages could not be deleted");
                 }
-            }
-            Job::Reach(reach) => {
-                if reach != self.reach {
-                    self.close();
-                    self.reach = reach;
-                }
-            }
-            Job::Reconnect => {
-                self.close();
-                self.status.authorized = None;
-                // At once, so that whoever signed in sees that it works.
-                self.try_connect().await;
             }
         }
     }
@@ -226,7 +238,8 @@ impl Account {
 
     /// Opens the connection unless it is open. Telegram is asked whether the session is still valid.
     pub(super) async fn connect(&mut self) -> Result<(), ConnectError> {
-        if self.connection.as_ref().is_some_and(Connection::is_broken) {
+        let reach_changed = self.reach.has_changed().unwrap_or(false);
+        if reach_changed || self.connection.as_ref().is_some_and(Connection::is_broken) {
             self.close();
         }
         if self.connection.is_some() {
@@ -255,13 +268,19 @@ impl Account {
         Ok(())
     }
 
-    async fn open(&self) -> Result<Connection, ConnectError> {
-        let (folder, name, centres) = (self.shared.sessions(), self.name.clone(), self.reach.data_centres.clone());
-        let session = tokio::task::spawn_blocking(move || SessionFile::open(&folder, name.as_str(), &centres))
+    async fn open(&mut self) -> Result<Connection, ConnectError> {
+        let Reach { settings, data_centres, .. } = self.reach.borrow_and_update().clone();
+        let (folder, name) = (self.shared.sessions(), self.name.clone());
+        let session = tokio::task::spawn_blocking(move || SessionFile::open(&folder, name.as_str(), &data_centres))
             .await
             .map_err(|error| CallError::Session(error.to_string()))??;
-        let connection = Connection::new(session, self.reach.settings.clone());
-        connection.check_authorised().await?;
+        let mut connection = Connection::new(session, settings);
+        let mut stop = self.shared.stop.clone();
+        tokio::select! {
+            // A data centre that never answers must not put the end of the daemon off.
+            () = stopped(&mut stop) => Err(CallError::Network("the daemon is stopping".to_owned()))?,
+            checked = connection.check_authorised() => checked?,
+        }
         Ok(connection)
     }
 
@@ -308,6 +327,8 @@ impl Account {
             info!(%error, pause_seconds = pause.as_secs(), "cannot connect, trying again");
             tokio::select! {
                 () = stopped(&mut stop) => return Err(error),
+                // Somebody mended the proxy, or signed in again.
+                Ok(()) = self.reach.changed() => self.close(),
                 () = tokio::time::sleep(pause) => {}
             }
             pause = (pause * 2).min(LONGEST_PAUSE);

@@ -36,11 +36,9 @@ async fn both_ways<F: Future<Output = ()>>(check: impl Fn(Stage) -> F) {
 #[tokio::test]
 async fn the_exit_code_of_once_tells_whether_the_sign_in_is_done() {
     both_ways(|stage| async move {
-        for (task, code, text) in [
-            ("good", 0, "alice: succeeded"),
-            ("again", 0, "alice: already_done"),
-            ("bad", 1, "alice: failed"),
-        ] {
+        for (task, code, text) in
+            [("good", 0, "alice: succeeded"), ("again", 0, "alice: already_done"), ("bad", 1, "alice: failed")]
+        {
             let ended = stage.tgsignd(&["once", task]).ends().await;
             assert_eq!(ended.code, Some(code), "{ended:?}");
             assert!(ended.stdout.contains(text), "{ended:?}");
@@ -60,7 +58,11 @@ async fn once_answers_programs_in_json() {
     both_ways(|stage| async move {
         let ended = stage.tgsignd(&["once", "good", "--format", "json"]).ends().await.success();
         let record: serde_json::Value = serde_json::from_str(&ended).unwrap();
-        assert_eq!((record["outcome"].as_str(), &record["unreachable"]), (Some("succeeded"), &false.into()), "{record}");
+        assert_eq!(
+            (record["outcome"].as_str(), &record["unreachable"]),
+            (Some("succeeded"), &false.into()),
+            "{record}"
+        );
     })
     .await;
 }

@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use tracing::info;
 
 use super::Service;
-use crate::daemon::account::{Job, RunReply};
+use crate::daemon::account::RunReply;
 use crate::daemon::control::{Call, RefusalKind, Reply, Request};
 use crate::kernel::record::RunFilter;
 use crate::names::{AccountName, TaskName};
@@ -33,7 +33,7 @@ impl Service {
             Request::Reconnect { account } => {
                 info!(%account, "the session was renewed");
                 if let Some(handle) = self.accounts.get(&account) {
-                    let _ = handle.give(Job::Reconnect);
+                    handle.reconnect();
                 }
                 let _ = call.replies.try_send(Reply::Done);
             }

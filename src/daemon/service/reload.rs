@@ -9,7 +9,6 @@ use tracing::{error, info, warn};
 
 use super::Service;
 use crate::config::{Connect, Diff, Snapshot};
-use crate::daemon::account::Job;
 use crate::daemon::last_good;
 use crate::daemon::reload::{self, Accepted, Rejected};
 use crate::kernel::Event;
@@ -138,7 +137,7 @@ impl Service {
         for (name, account) in &snapshot.accounts {
             let Some(reach) = reload::reach(snapshot, account) else { continue };
             if let Some(handle) = self.accounts.get(name) {
-                let _ = handle.give(Job::Reach(reach));
+                handle.reach(reach);
             } else if reach.connect == Connect::Always {
                 self.account(name);
             }

@@ -20,7 +20,7 @@ const PUBLISH_PAUSE: Duration = Duration::from_millis(200);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Old runs and transcripts are looked for that often.
-const HOUSEKEEPING: Duration = Duration::from_secs(6 * 3600);
+const HOUSEKEEPING: Duration = Duration::from_hours(6);
 
 /// How long runs may go on after SIGTERM: containers are killed after 10 s, systemd units (`TimeoutStopSec=45s`) later.
 const GRACE: Duration = Duration::from_secs(8);

@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use grammers_tl_types as tl;
 use tokio::time::Instant;
 
+use super::RECONNECT_PAUSE;
 use super::converse::Run;
 use super::plan::{Note, Recorder, RunError};
-use super::{CLOCK_TOLERANCE, RECONNECT_PAUSE};
 use crate::script::{ChatMessage, Command, Input, JournalMark, Popup, Refusal};
 use crate::telegram::error::CallError;
 use crate::telegram::{chats, history};
 
 /// A flood wait is sat out up to this long; a longer one ends the attempt, so that the account's other tasks are told.
-const LONGEST_FLOOD_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_FLOOD_WAIT: Duration = Duration::from_mins(1);
 
 impl<R: Recorder> Run<'_, R> {
     pub(super) async fn carry_out(&mut self, command: Command) -> Result<Input, RunError> {
@@ -26,13 +27,17 @@ impl<R: Recorder> Run<'_, R> {
         }
     }
 
+    fn now(&self) -> i64 {
+        self.connection.telegram_time(Utc::now())
+    }
+
     async fn mark(&mut self, mark: JournalMark, random_id: Option<i64>) -> Result<(), RunError> {
         self.recorder.mark(&mark, random_id).await.map_err(RunError::Ledger)
     }
 
     async fn send(&mut self, step: usize, text: &str) -> Result<Input, RunError> {
         let random_id = (self.plan.random_id)(step);
-        self.mark(JournalMark::Begun { step, date: now() }, Some(random_id)).await?;
+        self.mark(JournalMark::Begun { step, date: self.now() }, Some(random_id)).await?;
         let mut request = history::send_message(&self.chat, text, random_id);
         let mut tries = 0;
         loop {
@@ -78,7 +83,7 @@ impl<R: Recorder> Run<'_, R> {
 
     /// An own message of this run with this text, looked for over a connection that may have to be made anew.
     async fn find_own(&mut self, text: &str) -> Result<Option<(i32, i64)>, CallError> {
-        let since = self.plan.since - CLOCK_TOLERANCE;
+        let since = self.since();
         let mut tries = 0;
         let history = loop {
             tries += 1;
@@ -98,7 +103,7 @@ impl<R: Recorder> Run<'_, R> {
     }
 
     async fn click(&mut self, step: usize, message_id: i32, data: Vec<u8>, label: &str) -> Result<Input, RunError> {
-        self.mark(JournalMark::Begun { step, date: now() }, None).await?;
+        self.mark(JournalMark::Begun { step, date: self.now() }, None).await?;
         self.recorder.note(Note::Clicked { message_id, label });
         let request = tl::functions::messages::GetBotCallbackAnswer {
             game: false,
@@ -120,7 +125,7 @@ impl<R: Recorder> Run<'_, R> {
                     if let Some(popup) = &popup {
                         self.recorder.note(Note::Popup(popup));
                     }
-                    let mark = JournalMark::Clicked { step, message_id, date: now(), popup: popup.clone() };
+                    let mark = JournalMark::Clicked { step, message_id, date: self.now(), popup: popup.clone() };
                     self.mark(mark, None).await?;
                     return Ok(Input::Clicked { step, popup });
                 }
@@ -152,9 +157,4 @@ fn refusal(error: &CallError) -> Refusal {
     // Negative codes are MTProto's own for trouble below the methods: it is not known what happened.
     let without_answer = if error.is_uncertain() { -503 } else { 0 };
     Refusal { code: error.code().unwrap_or(without_answer), name: error.label().to_owned() }
-}
-
-/// Marks carry Unix seconds of this machine's clock until Telegram names its own.
-fn now() -> i64 {
-    chrono::Utc::now().timestamp()
 }

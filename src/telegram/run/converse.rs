@@ -51,7 +51,8 @@ pub async fn perform(
 pub async fn review(connection: &mut Connection, plan: &Plan<'_>) -> Result<Option<Verdict>, RunError> {
     let peer = chats::find(connection, plan.chat).await?;
     let mut chat = Chat::new(peer, plan.topic, connection.session().my_id().unwrap_or_default());
-    let history = history::since(connection, &mut chat, plan.since - CLOCK_TOLERANCE).await?;
+    let since = connection.telegram_time(plan.since) - CLOCK_TOLERANCE;
+    let history = history::since(connection, &mut chat, since).await?;
     let journal = find_sends(&plan.script, &plan.journal, &history);
     Ok(decide_from_history(Arc::clone(&plan.script), chat.place(), &journal, history))
 }
@@ -87,7 +88,7 @@ enum Turn {
 impl<R: Recorder> Run<'_, R> {
     async fn first_input(&mut self) -> Result<Input, RunError> {
         if !self.plan.journal.is_empty() {
-            let since = self.plan.since - CLOCK_TOLERANCE;
+            let since = self.since();
             let history = history::since(self.connection, &mut self.chat, since).await?;
             let journal = find_sends(&self.plan.script, &self.plan.journal, &history);
             self.messages = journal.iter().filter_map(sent_id).collect();
@@ -133,15 +134,14 @@ impl<R: Recorder> Run<'_, R> {
         tokio::select! {
             biased;
             () = stopped(stop) => Turn::Inputs(vec![Input::Expired]),
-            updates = self.connection.updates.recv() => match updates {
-                Some(updates) => self.heard(updates),
-                // The runner is gone; reading the history replaces the connection.
-                None => {
-                    self.gap = Some(Instant::now() + RECONNECT_PAUSE);
-                    tokio::time::sleep_until((Instant::now() + RECONNECT_PAUSE).min(end)).await;
-                    Turn::LookAtHistory
+            updates = self.connection.updates.recv() => {
+                if let Some(updates) = updates {
+                    return self.heard(updates);
                 }
-            },
+                // The runner is gone; reading the history replaces the connection.
+                tokio::time::sleep_until((Instant::now() + RECONNECT_PAUSE).min(end)).await;
+                Turn::LookAtHistory
+            }
             () = tokio::time::sleep_until(gap.unwrap_or(end)), if gap.is_some() => Turn::LookAtHistory,
             () = tokio::time::sleep_until(timer) => self.timer_fired().await,
         }
@@ -192,7 +192,7 @@ impl<R: Recorder> Run<'_, R> {
         if self.connection.is_broken() {
             self.connection.renew();
         }
-        let since = self.plan.since - CLOCK_TOLERANCE;
+        let since = self.since();
         match history::since(self.connection, &mut self.chat, since).await {
             Ok(history) => {
                 self.gap = None;
@@ -204,5 +204,10 @@ impl<R: Recorder> Run<'_, R> {
                 Vec::new()
             }
         }
+    }
+
+    /// From when on the chat's history is this run's, in Unix seconds of Telegram's clock.
+    pub(super) fn since(&self) -> i64 {
+        self.connection.telegram_time(self.plan.since) - CLOCK_TOLERANCE
     }
 }

@@ -23,8 +23,8 @@ pub use plan::{Note, Performed, Plan, Recorder, RunError};
 /// Pause before a broken connection is tried again.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(2);
 
-/// How far Telegram's clock may seem behind ours when own messages are looked for by their date.
-const CLOCK_TOLERANCE: i64 = 30;
+/// Seconds that are looked back further than the attempt began: dates are whole seconds, and both clocks are read at a distance.
+const CLOCK_TOLERANCE: i64 = 10;
 
 /// Waits for the end of the daemon.
 pub async fn stopped(stop: &mut watch::Receiver<bool>) {

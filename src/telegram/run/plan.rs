@@ -4,6 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::config::ChatRef;
 use crate::script::{ChatMessage, JournalMark, Popup, Script, Verdict};
 use crate::telegram::chats::ChatError;
@@ -23,8 +25,8 @@ pub struct Plan<'a> {
     pub random_id: &'a (dyn Fn(usize) -> i64 + Send + Sync),
     /// What an interrupted attempt had done; empty for a new one.
     pub journal: Vec<JournalMark>,
-    /// When the attempt began, in Unix seconds; for a new one, now.
-    pub since: i64,
+    /// When the attempt began; for a new one, now.
+    pub since: DateTime<Utc>,
 }
 
 /// Where the traces of a run go. The run goes on only after a trace is kept.

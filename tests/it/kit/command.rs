@@ -93,8 +93,7 @@ impl Invocation {
             let _ = stdin.write_all(text.as_bytes()).await;
         }
         let description = format!("the end of {:?}", self.command.as_std());
-        let Output { status, stdout, stderr } =
-            within_limit(child.wait_with_output(), || description).await.unwrap();
+        let Output { status, stdout, stderr } = within_limit(child.wait_with_output(), || description).await.unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Ended { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }

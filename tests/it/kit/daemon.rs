@@ -120,7 +120,8 @@ impl Daemon {
     /// Waits for its end.
     pub(crate) async fn exit(&mut self) -> ExitStatus {
         let log = self.log.clone();
-        let status = within_limit(self.child.wait(), || format!("the end of the daemon:\n{}", log.text())).await.unwrap();
+        let status =
+            within_limit(self.child.wait(), || format!("the end of the daemon:\n{}", log.text())).await.unwrap();
         self.log.end().await;
         status
     }
