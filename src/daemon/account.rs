@@ -184,9 +184,10 @@ impl Account {
                 }
                 Ok(()) = self.reach.changed() => {
                     self.close();
-                    self.status.authorized = None;
-                    // At once, so that whoever signed in sees that it works.
-                    self.try_connect().await;
+                    // Whoever signed in again sees at once that it works.
+                    if self.status.authorized.take() == Some(false) || self.is_always_connected() {
+                        self.try_connect().await;
+                    }
                 }
                 // Drained, so that messages of other chats do not pile up.
                 updates = async { self.connection.as_mut()?.updates.recv().await }, if self.connection.is_some() => {
@@ -288,7 +289,12 @@ impl Account {
             .await
             .map_err(|error| CallError::Session(error.to_string()))??;
         let mut connection = Connection::new(session, settings);
-        connection.check_authorised().await?;
+        let mut stop = self.shared.stop.clone();
+        tokio::select! {
+            // A data centre that never answers must not put the end of the daemon off.
+            () = stopped(&mut stop) => Err(CallError::Network("the daemon is stopping".to_owned()))?,
+            checked = connection.check_authorised() => checked?,
+        }
         Ok(connection)
     }
 

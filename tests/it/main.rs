@@ -4,8 +4,10 @@
 
 mod config;
 mod cronsim;
+mod ending;
 mod kit;
 mod layers;
 mod login;
 mod once;
+mod reload;
 mod runs;

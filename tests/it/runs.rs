@@ -26,7 +26,7 @@ async fn a_scheduled_run_presses_the_button_and_keeps_the_proof() {
     let status = stage.tgsignd(&["status", "--format", "json"]).ends().await.success();
     let status: Value = serde_json::from_str(&status).unwrap();
     let pair = &status["tasks"]["points"]["accounts"]["alice"];
-    assert_eq!(status["running"], true);
+    assert_eq!((&status["daemon_running"], &status["running"]), (&true.into(), &serde_json::json!([])));
     assert_eq!(pair["last"]["outcome"], "succeeded");
     assert!(pair["last"]["evidence"].as_str().unwrap().starts_with("签到成功！获得 5 积分"), "{pair}");
     let table = stage.tgsignd(&["status"]).ends().await.success();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use grammers_tl_types as tl;
 use tokio::time::Instant;
 
@@ -13,7 +14,7 @@ use crate::telegram::error::CallError;
 use crate::telegram::{chats, history};
 
 /// A flood wait is sat out up to this long; a longer one ends the attempt, so that the account's other tasks are told.
-const LONGEST_FLOOD_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_FLOOD_WAIT: Duration = Duration::from_mins(1);
 
 impl<R: Recorder> Run<'_, R> {
     pub(super) async fn carry_out(&mut self, command: Command) -> Result<Input, RunError> {
@@ -24,6 +25,10 @@ impl<R: Recorder> Run<'_, R> {
             Command::Click { step, message_id, data, label, .. } => self.click(step, message_id, data, &label).await,
             Command::Finish(_) => Ok(Input::Expired),
         }
+    }
+
+    fn now(&self) -> i64 {
+        self.connection.telegram_time(Utc::now())
     }
 
     async fn mark(&mut self, mark: JournalMark, random_id: Option<i64>) -> Result<(), RunError> {

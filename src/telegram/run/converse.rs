@@ -216,4 +216,9 @@ impl<R: Recorder> Run<'_, R> {
             }
         }
     }
+
+    /// From when on the chat's history is this run's, in Unix seconds of Telegram's clock.
+    pub(super) fn since(&self) -> i64 {
+        self.connection.telegram_time(self.plan.since) - CLOCK_TOLERANCE
+    }
 }
