@@ -9,5 +9,6 @@ mod kit;
 mod layers;
 mod login;
 mod once;
+mod proxy;
 mod reload;
 mod runs;

@@ -120,8 +120,10 @@ async fn what_waits_for_a_restart_is_told_until_it_comes() {
     let first = stage.settings();
     let changed = first.replace("127.0.0.1:0", "127.0.0.1:1");
     stage.write("tgsignd.toml", &changed);
-    let waits = |wanted: bool| move |status: &tgsignd::kernel::status::Status| {
-        status.config.restart_needed.iter().any(|key| key.contains("listen")) == wanted
+    let waits = |wanted: bool| {
+        move |status: &tgsignd::kernel::status::Status| {
+            status.config.restart_needed.iter().any(|key| key.contains("listen")) == wanted
+        }
     };
     daemon.status_when(waits(true)).await;
     assert_eq!(daemon.metrics().await.metric("tgsignd_config_restart_needed", &[]), Some(1.0));

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::Utc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -87,16 +86,6 @@ enum Turn {
 }
 
 impl<R: Recorder> Run<'_, R> {
-    /// From when on the chat's history is this run's, in Unix seconds of Telegram's clock.
-    pub(super) fn since(&self) -> i64 {
-        self.connection.telegram_time(self.plan.since) - CLOCK_TOLERANCE
-    }
-
-    /// For marks, in Unix seconds of Telegram's clock.
-    pub(super) fn now(&self) -> i64 {
-        self.connection.telegram_time(Utc::now())
-    }
-
     async fn first_input(&mut self) -> Result<Input, RunError> {
         if !self.plan.journal.is_empty() {
             let since = self.since();
