@@ -5,9 +5,13 @@
 mod config;
 mod cronsim;
 mod ending;
+mod faults;
+mod groups;
 mod kit;
 mod layers;
 mod login;
+mod many;
+mod missed;
 mod once;
 mod reload;
 mod runs;

@@ -79,6 +79,20 @@ async fn what_disappears_is_taken_away_only_when_it_stays_away() {
 }
 
 #[tokio::test]
+async fn another_reading_at_once_is_no_second_opinion() {
+    let stage = Stage::new().await;
+    stage.task("one", SIGN);
+    let daemon = stage.daemon().await;
+    stage.remove("one.toml");
+    daemon.says("tasks or accounts have disappeared").await;
+    daemon.sighup();
+    daemon.says("SIGHUP").await;
+    assert!(daemon.status().await.tasks.contains_key("one"));
+    daemon.status_when(|status| status.tasks.is_empty()).await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn a_file_that_became_empty_is_an_error_and_no_deletion() {
     let stage = Stage::new().await;
     stage.task("one", SIGN);
@@ -120,8 +134,10 @@ async fn what_waits_for_a_restart_is_told_until_it_comes() {
     let first = stage.settings();
     let changed = first.replace("127.0.0.1:0", "127.0.0.1:1");
     stage.write("tgsignd.toml", &changed);
-    let waits = |wanted: bool| move |status: &tgsignd::kernel::status::Status| {
-        status.config.restart_needed.iter().any(|key| key.contains("listen")) == wanted
+    let waits = |wanted: bool| {
+        move |status: &tgsignd::kernel::status::Status| {
+            status.config.restart_needed.iter().any(|key| key.contains("listen")) == wanted
+        }
     };
     daemon.status_when(waits(true)).await;
     assert_eq!(daemon.metrics().await.metric("tgsignd_config_restart_needed", &[]), Some(1.0));
