@@ -174,14 +174,14 @@ impl Stage {
     pub(super) async fn stay(&mut self) -> Result<(), StageError> {
         let Some(daemon) = &mut self.daemon else { return Ok(()) };
         tokio::select! {
-            ended = daemon.wait() => { ended?; }
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
-                // The terminal sent it to the daemon too.
-                let _ = tokio::time::timeout(PATIENCE, daemon.wait()).await;
+            ended = daemon.wait() => {
+                ended?;
+                return Err(StageError::Daemon("the daemon has ended"));
             }
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
         }
-        Ok(())
+        // A terminal sends Ctrl-C to the daemon too, anybody else only to us.
+        self.stop_daemon().await
     }
 
     /// Removes the folder.

@@ -15,7 +15,7 @@ use crate::config::{Connect, Task};
 use crate::kernel::record::{Instance, RunRecord};
 use crate::kernel::status::AccountStatus;
 use crate::kernel::{Event, RunOrder};
-use crate::ledger::LedgerHandle;
+use crate::ledger::{DirectoryLock, LedgerHandle, LockError};
 use crate::names::AccountName;
 use crate::telegram::chats;
 use crate::telegram::connection::{Connection, Settings};
@@ -153,13 +153,15 @@ pub(super) struct Account {
     reach: watch::Receiver<Reach>,
     pub(super) shared: Arc<Shared>,
     pub(super) connection: Option<Connection>,
+    /// Held while connected: a session that two processes use is ended by Telegram.
+    lock: Option<DirectoryLock>,
     pub(super) status: AccountStatus,
 }
 
 impl Account {
     /// An account without a connection.
     fn new(name: AccountName, reach: watch::Receiver<Reach>, shared: Arc<Shared>) -> Self {
-        Self { name, reach, shared, connection: None, status: AccountStatus::default() }
+        Self { name, reach, shared, connection: None, lock: None, status: AccountStatus::default() }
     }
 
     async fn work(mut self, mut queue: mpsc::UnboundedReceiver<Job>) {
@@ -175,8 +177,9 @@ impl Account {
                 () = stopped(&mut stop) => break,
                 job = queue.recv() => {
                     let Some(job) = job else { break };
-                    self.status.queue_length = queue.len();
+                    self.queued(queue.len());
                     self.perform(job).await;
+                    self.queued(queue.len());
                     idle_since = Instant::now();
                 }
                 Ok(()) = self.reach.changed() => {
@@ -197,6 +200,13 @@ impl Account {
             }
         }
         self.close();
+    }
+
+    fn queued(&mut self, jobs: usize) {
+        if self.status.queue_length != jobs {
+            self.status.queue_length = jobs;
+            self.tell();
+        }
     }
 
     fn is_always_connected(&self) -> bool {
@@ -256,6 +266,7 @@ impl Account {
                 debug_assert!(!connection.is_broken());
             }
             Err(error) => {
+                self.lock = None;
                 self.status.connected = false;
                 self.status.error = Some(error.to_string());
                 if error.is_final() {
@@ -271,6 +282,9 @@ impl Account {
     async fn open(&mut self) -> Result<Connection, ConnectError> {
         let Reach { settings, data_centres, .. } = self.reach.borrow_and_update().clone();
         let (folder, name) = (self.shared.sessions(), self.name.clone());
+        if self.lock.is_none() {
+            self.lock = Some(DirectoryLock::acquire(&folder.join(format!("{name}.lock")))?);
+        }
         let session = tokio::task::spawn_blocking(move || SessionFile::open(&folder, name.as_str(), &data_centres))
             .await
             .map_err(|error| CallError::Session(error.to_string()))??;
@@ -286,6 +300,7 @@ impl Account {
 
     /// Closes the connection.
     pub(super) fn close(&mut self) {
+        self.lock = None;
         if self.connection.take().is_some() {
             debug!("disconnected");
             self.status.connected = false;
@@ -343,6 +358,8 @@ pub(super) enum ConnectError {
     Session(#[from] SessionError),
     #[error(transparent)]
     Call(#[from] CallError),
+    #[error(transparent)]
+    Held(#[from] LockError),
 }
 
 impl ConnectError {
@@ -350,6 +367,7 @@ impl ConnectError {
     pub(super) fn is_final(&self) -> bool {
         match self {
             Self::Session(error) => !matches!(error, SessionError::File { .. }),
+            Self::Held(_) => false,
             Self::Call(error) => matches!(error, CallError::Unauthorised(_) | CallError::Session(_)),
         }
     }

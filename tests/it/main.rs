@@ -13,5 +13,6 @@ mod login;
 mod many;
 mod missed;
 mod once;
+mod proxy;
 mod reload;
 mod runs;

@@ -36,7 +36,7 @@ async fn a_thousand_runs_are_proven_and_none_happens_twice() {
     for number in 0..BOTS {
         writeln!(
             tasks,
-            "[tasks.t{number}]\naccounts = 'all'\nschedule = '{time}'\nchat = '@many{number}_bot'\n\
+            "[tasks.t{number}]\naccounts = 'all'\nstagger = '0s'\nschedule = '{time}'\nchat = '@many{number}_bot'\n\
              steps = [{{ send = '/checkin' }}, {{ click = '签到' }}]",
         )
         .unwrap();

@@ -32,7 +32,7 @@ pub(crate) use tools::tool;
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
 /// Pause between two looks at something that tells nobody when it changes.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Waits for `work`, and panics with `explain` after [`LIMIT`].
 pub(crate) async fn within_limit<T>(work: impl Future<Output = T>, explain: impl FnOnce() -> String) -> T {
