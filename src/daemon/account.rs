@@ -261,7 +261,7 @@ impl Account {
                 debug!("connected");
                 self.status.authorized = Some(true);
                 self.status.connected = true;
-                self.status.flood_wait_until = None;
+                self.status.flood_wait_until.take_if(|until| *until <= chrono::Utc::now());
                 self.status.error = None;
                 debug_assert!(!connection.is_broken());
             }

@@ -5,6 +5,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use grammers_client::Client;
@@ -45,6 +46,8 @@ pub struct Connection {
     /// What Telegram tells without being asked.
     pub updates: mpsc::Receiver<UpdatesLike>,
     runner: JoinHandle<()>,
+    /// A call was not answered in time: the other side may be gone without a word, and nothing else would notice.
+    silent: AtomicBool,
 }
 
 impl Connection {
@@ -66,7 +69,7 @@ impl Connection {
         let SenderPool { runner, handle, updates } =
             SenderPool::with_configuration(Arc::clone(&session), settings.api_id, parameters);
         let runner = tokio::spawn(runner.run());
-        Self { client: Client::new(handle), clock_offset: 0, settings, session, updates, runner }
+        Self { client: Client::new(handle), clock_offset: 0, settings, session, updates, runner, silent: AtomicBool::new(false) }
     }
 
     /// The session of the connection.
@@ -88,7 +91,7 @@ impl Connection {
 
     /// Whether the connection cannot be used again.
     pub fn is_broken(&self) -> bool {
-        self.runner.is_finished()
+        self.silent.load(Ordering::Relaxed) || self.runner.is_finished()
     }
 
     /// Calls a method, at most for [`CALL_LIMIT`].
@@ -100,7 +103,11 @@ impl Connection {
     pub async fn call_within<R: tl::RemoteCall>(&self, limit: Duration, request: &R) -> Result<R::Return, CallError> {
         match tokio::time::timeout(limit, self.client.invoke(request)).await {
             Ok(result) => result.map_err(CallError::from),
-            Err(_) => Err(CallError::TimedOut(limit)),
+            Err(_) => {
+                self.silent.store(true, Ordering::Relaxed);
+                self.runner.abort();
+                Err(CallError::TimedOut(limit))
+            }
         }
     }
 
