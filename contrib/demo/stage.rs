@@ -136,9 +136,7 @@ impl Stage {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, asked)
-            .await
-            .unwrap_or(Err(StageError::Daemon("the runs did not end in time")))
+        tokio::time::timeout(PATIENCE, asked).await.unwrap_or(Err(StageError::Daemon("the runs did not end in time")))
     }
 
     pub(super) async fn metrics(&self) -> Result<String, StageError> {
