@@ -248,6 +248,7 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
             script: kept.script,
             timeout,
             random_id: &|step| random_id(&secret, &key, number, step),
+            seed: random_id(&secret, &key, number, usize::MAX).cast_unsigned(),
             journal,
             since: since.timestamp(),
         };
@@ -314,6 +315,7 @@ async fn history_says(
         script: Arc::clone(&kept.script),
         timeout: Duration::ZERO,
         random_id: &|_| 0,
+        seed: 0,
         journal: journal.to_vec(),
         since: since.timestamp(),
     };

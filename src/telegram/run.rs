@@ -17,10 +17,11 @@ use super::connection::Connection;
 use super::error::CallError;
 use super::history;
 use super::messages::{Chat, Heard};
+use super::{quiet, sending};
 use crate::config::ChatRef;
 use crate::script::{
-    ChatMessage, Command, Conversation, Input, JournalMark, Popup, Refusal, Script, Verb, Verdict, decide_from_history,
-    find_sends,
+    Act, ChatMessage, Command, Conversation, Input, JournalMark, Outgoing, Popup, Quiet, Refusal, Script, Verb,
+    Verdict, decide_from_history, find_sends,
 };
 
 /// A flood wait is sat out up to this long; a longer one ends the attempt, so that the account's other tasks are told.
@@ -44,6 +45,8 @@ pub struct Plan<'a> {
     pub timeout: Duration,
     /// The `random_id` of a step's message.
     pub random_id: &'a (dyn Fn(usize) -> i64 + Send + Sync),
+    /// Decides what is drawn; of this attempt alone, and the same when it is taken up again.
+    pub seed: u64,
     /// What an interrupted attempt had done; empty for a new one.
     pub journal: Vec<JournalMark>,
     /// When the attempt began, in Unix seconds; for a new one, now.
@@ -82,6 +85,8 @@ pub enum Note<'a> {
     },
     /// The answer to a click.
     Popup(&'a Popup),
+    /// Something that leaves no message was done.
+    Done(Quiet),
     /// Telegram or the connection failed.
     Trouble(&'a CallError),
 }
@@ -132,7 +137,7 @@ pub async fn perform(
     let my_id = connection.session().my_id().unwrap_or_default();
     while connection.updates.try_recv().is_ok() {}
     let chat = Chat::new(peer, plan.topic, my_id);
-    let conversation = Conversation::new(Arc::clone(&plan.script), chat.place());
+    let conversation = Conversation::new(Arc::clone(&plan.script), chat.place(), plan.seed);
     let messages = plan.journal.iter().filter_map(sent_id).collect();
     let started = Instant::now();
     let acted = !plan.journal.is_empty();
@@ -200,10 +205,9 @@ impl<R: Recorder> Run<'_, R> {
             self.seen.extend(history.iter().map(|message| (message.id, message.edited)));
             return Ok(Input::Resume { journal, history });
         }
-        let acts = |verb: &&Verb| matches!(verb, Verb::Send(_) | Verb::Click(_));
-        let first = self.plan.script.steps.iter().map(|step| &step.verb).find(acts);
+        let first = self.plan.script.steps.iter().map(|step| &step.verb).find(|verb| verb.acts());
         let history = match first {
-            Some(Verb::Click(_)) => history::newest(self.connection, &mut self.chat).await?,
+            Some(Verb::Click(_) | Verb::Reply { .. }) => history::newest(self.connection, &mut self.chat).await?,
             _ => Vec::new(),
         };
         Ok(Input::Started { history })
@@ -313,12 +317,19 @@ impl<R: Recorder> Run<'_, R> {
     }
 
     async fn carry_out(&mut self, command: Command) -> Result<Input, RunError> {
+        let Command::Act { step, act, memory } = command else { return Ok(Input::Expired) };
         self.acted = true;
         self.heard_since_action = false;
-        match command {
-            Command::Send { step, text } => self.send(step, &text).await,
-            Command::Click { step, message_id, data, label, .. } => self.click(step, message_id, data, &label).await,
-            Command::Finish(_) => Ok(Input::Expired),
+        let message = match &act {
+            Act::Send(message) => Some(message.clone()),
+            _ => None,
+        };
+        let random_id = message.is_some().then(|| (self.plan.random_id)(step));
+        self.mark(JournalMark::Begun { step, date: now(), message, memory }, random_id).await?;
+        match act {
+            Act::Send(message) => self.send(step, &message, random_id.unwrap_or_default()).await,
+            Act::Click { message_id, data, label, .. } => self.click(step, message_id, data, &label).await,
+            Act::Quiet(quiet) => self.quiet(step, quiet).await,
         }
     }
 
@@ -326,16 +337,13 @@ impl<R: Recorder> Run<'_, R> {
         self.recorder.mark(&mark, random_id).await.map_err(RunError::Ledger)
     }
 
-    async fn send(&mut self, step: usize, text: &str) -> Result<Input, RunError> {
-        let random_id = (self.plan.random_id)(step);
-        self.mark(JournalMark::Begun { step, date: now() }, Some(random_id)).await?;
-        let mut request = history::send_message(&self.chat, text, random_id);
+    async fn send(&mut self, step: usize, message: &Outgoing, random_id: i64) -> Result<Input, RunError> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let error = match self.connection.call(&request).await {
-                Ok(updates) => match history::sent_message(&updates, random_id) {
-                    Some((message_id, date)) => return self.sent(step, message_id, date, text).await,
+            let error = match sending::send(self.connection, &self.chat, message, random_id).await {
+                Ok(updates) => match sending::sent_message(&updates, random_id) {
+                    Some((message_id, date)) => return self.sent(step, message_id, date, message).await,
                     None => CallError::Network("Telegram's answer to the message was not understood".into()),
                 },
                 Err(error) => error,
@@ -344,8 +352,8 @@ impl<R: Recorder> Run<'_, R> {
             match &error {
                 CallError::FloodWait(wait) if tries < 3 && self.can_sit_out(*wait) => tokio::time::sleep(*wait).await,
                 error if error.is("RANDOM_ID_DUPLICATE") || error.is_uncertain() => {
-                    match self.find_own(text).await {
-                        Ok(Some((message_id, date))) => return self.sent(step, message_id, date, text).await,
+                    match self.find_own(message).await {
+                        Ok(Some((message_id, date))) => return self.sent(step, message_id, date, message).await,
                         // Telegram holds it, but we cannot see it: never send another one.
                         Ok(None) if error.is("RANDOM_ID_DUPLICATE") => return Ok(Input::Lost { step }),
                         // It is not there, so it may be sent again; the same random_id is the second net.
@@ -357,23 +365,22 @@ impl<R: Recorder> Run<'_, R> {
                     // What the session remembers of the chat is no longer true.
                     chats::forget(self.connection, self.plan.chat)?;
                     self.chat.peer = chats::find(self.connection, self.plan.chat).await?;
-                    request = history::send_message(&self.chat, text, random_id);
                 }
-                error => return Ok(Input::SendRefused { step, refusal: refusal(error) }),
+                error => return Ok(Input::Refused { step, refusal: refusal(error) }),
             }
         }
     }
 
-    async fn sent(&mut self, step: usize, message_id: i32, date: i64, text: &str) -> Result<Input, RunError> {
+    async fn sent(&mut self, step: usize, message_id: i32, date: i64, message: &Outgoing) -> Result<Input, RunError> {
         self.messages.push(message_id);
         self.seen.insert(message_id, None);
-        self.recorder.note(Note::Sent { message_id, text });
+        self.recorder.note(Note::Sent { message_id, text: &message.shown() });
         self.mark(JournalMark::Sent { step, message_id, date }, None).await?;
         Ok(Input::Sent { step, message_id, date })
     }
 
-    /// An own message of this run with this text, looked for over a connection that may have to be made anew.
-    async fn find_own(&mut self, text: &str) -> Result<Option<(i32, i64)>, CallError> {
+    /// An own message of this run like this one, looked for over a connection that may have to be made anew.
+    async fn find_own(&mut self, wanted: &Outgoing) -> Result<Option<(i32, i64)>, CallError> {
         let since = self.plan.since - CLOCK_TOLERANCE;
         let mut tries = 0;
         let history = loop {
@@ -387,14 +394,11 @@ impl<R: Recorder> Run<'_, R> {
                 Err(_) => tokio::time::sleep(RECONNECT_PAUSE).await,
             }
         };
-        let own = |message: &&ChatMessage| {
-            message.outgoing && message.text.trim() == text.trim() && !self.messages.contains(&message.id)
-        };
+        let own = |message: &&ChatMessage| wanted.is_like(message) && !self.messages.contains(&message.id);
         Ok(history.iter().filter(own).max_by_key(|message| message.id).map(|message| (message.id, message.date)))
     }
 
     async fn click(&mut self, step: usize, message_id: i32, data: Vec<u8>, label: &str) -> Result<Input, RunError> {
-        self.mark(JournalMark::Begun { step, date: now() }, None).await?;
         self.recorder.note(Note::Clicked { message_id, label });
         let request = tl::functions::messages::GetBotCallbackAnswer {
             game: false,
@@ -430,7 +434,32 @@ impl<R: Recorder> Run<'_, R> {
                     self.gap = Some(Instant::now());
                     return Ok(Input::Lost { step });
                 }
-                error => return Ok(Input::ClickRefused { step, refusal: refusal(error) }),
+                error => return Ok(Input::Refused { step, refusal: refusal(error) }),
+            }
+        }
+    }
+
+    /// What may be done twice is simply tried again.
+    async fn quiet(&mut self, step: usize, quiet: Quiet) -> Result<Input, RunError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            if self.connection.is_broken() {
+                self.connection.renew();
+            }
+            let error = match quiet::perform(self.connection, self.chat.peer, quiet, &self.messages).await {
+                Ok(()) => {
+                    self.recorder.note(Note::Done(quiet));
+                    self.mark(JournalMark::Done { step, date: now() }, None).await?;
+                    return Ok(Input::Done { step });
+                }
+                Err(error) => error,
+            };
+            self.recorder.note(Note::Trouble(&error));
+            match &error {
+                CallError::FloodWait(wait) if tries < 3 && self.can_sit_out(*wait) => tokio::time::sleep(*wait).await,
+                error if tries < 3 && error.is_uncertain() => tokio::time::sleep(RECONNECT_PAUSE).await,
+                error => return Ok(Input::Refused { step, refusal: refusal(error) }),
             }
         }
     }
