@@ -16,7 +16,13 @@ pub async fn perform(connection: &Connection, peer: Peer, quiet: Quiet, messages
         Quiet::Delete => history::delete(connection, peer, messages.to_vec()).await,
         Quiet::Join => {
             let channel = peer.input_channel().ok_or_else(not_a_channel)?;
-            connection.call(&tl::functions::channels::JoinChannel { channel }).await.map(drop)
+            match connection.call(&tl::functions::channels::JoinChannel { channel }).await? {
+                tl::enums::messages::ChatInviteJoinResult::Ok(_) => Ok(()),
+                // A mini app decides who may join; it is not opened.
+                tl::enums::messages::ChatInviteJoinResult::WebView(_) => {
+                    Err(CallError::Refused { code: 400, name: "JOIN_NEEDS_A_MINI_APP".to_owned() })
+                }
+            }
         }
         Quiet::Leave => {
             let channel = peer.input_channel().ok_or_else(not_a_channel)?;
@@ -28,11 +34,11 @@ pub async fn perform(connection: &Connection, peer: Peer, quiet: Quiet, messages
 async fn read_history(connection: &Connection, peer: Peer) -> Result<(), CallError> {
     match peer.input_channel() {
         Some(channel) => {
-            let request = tl::functions::channels::ReadHistory { channel, max_id: i32::MAX };
+            let request = tl::functions::channels::ReadHistory { channel, max_id: 0 };
             connection.call(&request).await.map(drop)
         }
         None => {
-            let request = tl::functions::messages::ReadHistory { peer: peer.input(), max_id: i32::MAX };
+            let request = tl::functions::messages::ReadHistory { peer: peer.input(), max_id: 0 };
             connection.call(&request).await.map(drop)
         }
     }

@@ -4,4 +4,5 @@
 
 mod config;
 mod cronsim;
+mod flows;
 mod layers;
