@@ -3,6 +3,8 @@
 //! `cargo run --release --example demo` stays up, to be played with; `-- --once` ends after the runs, with 0 only when every
 //! one ended as scripted.
 
+#![allow(clippy::disallowed_methods, reason = "outside of the pure modules")]
+
 mod stage;
 
 use std::io::Write;
@@ -31,9 +33,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let played = tokio::runtime::Runtime::new()
-        .map_err(StageError::from)
-        .and_then(|runtime| runtime.block_on(play(once)));
+    let played =
+        tokio::runtime::Runtime::new().map_err(StageError::from).and_then(|runtime| runtime.block_on(play(once)));
     match played {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -68,7 +69,9 @@ async fn play(once: bool) -> Result<(), StageError> {
         stage.command(&["logs", proven.run_id.as_str()]).await?;
     }
     say("\nPrometheus would read:\n");
-    for line in stage.metrics().await?.lines().filter(|line| line.starts_with("tgsignd_runs_total") && !line.ends_with(" 0")) {
+    for line in
+        stage.metrics().await?.lines().filter(|line| line.starts_with("tgsignd_runs_total") && !line.ends_with(" 0"))
+    {
         say(&format!("  {line}"));
     }
     say(&format!("\n{}", stage.places()));

@@ -49,8 +49,8 @@ fn log_settings(cli: &Cli, options: &Options) -> Log {
         loaded.map_or_else(|| Log { format: LogFormat::Auto, level: "info".to_owned() }, |loaded| loaded.snapshot.log);
     match cli.verbose {
         0 => {}
-        1 => log.level = "info,tgsignd=debug".to_owned(),
-        _ => log.level = "debug,tgsignd=trace".to_owned(),
+        1 => "info,tgsignd=debug".clone_into(&mut log.level),
+        _ => "debug,tgsignd=trace".clone_into(&mut log.level),
     }
     log
 }

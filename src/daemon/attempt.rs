@@ -17,7 +17,7 @@ use crate::kernel::record::{Claim, ClaimHistory, ClaimResult, RunRecord, Trigger
 use crate::kernel::resume::resume_at;
 use crate::kernel::{Event, RunOrder, Work};
 use crate::ledger::LedgerError;
-use crate::names::RunId;
+use crate::names::{RunId, Slot};
 use crate::schedule::MissedPolicy;
 use crate::script::{JournalMark, Outcome, Script, Verdict};
 use crate::telegram::run::{self, Performed, Plan, RunError, stopped};
@@ -26,7 +26,7 @@ use crate::telegram::run::{self, Performed, Plan, RunError, stopped};
 const MANUAL_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Pauses between attempts to reach the ledger, doubled up to the last.
-const LEDGER_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const LEDGER_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// What is kept with a claim, so that a crash or a reload does not change a run under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,6 +46,8 @@ struct Attempt {
     /// What an interrupted attempt had done.
     journal: Vec<JournalMark>,
     since: DateTime<Utc>,
+    /// An earlier process claimed the slot.
+    taken_up: bool,
 }
 
 /// How an attempt ended.
@@ -103,27 +105,42 @@ async fn execute(account: &mut Account, order: RunOrder) -> Result<Option<Ended>
 }
 
 /// Takes the slot, durably, before the first byte is sent. While the ledger refuses, the slot waits.
-async fn claim(account: &Account, order: RunOrder) -> Result<Attempt, String> {
+async fn claim(account: &Account, mut order: RunOrder) -> Result<Attempt, String> {
     let claimed_at = Utc::now();
     let kept = Kept { chat: order.task.chat.clone(), topic: order.task.topic, script: Arc::clone(&order.task.script) };
-    let claim = Claim {
-        run_id: RunId::new(&order.key, claimed_at),
-        key: order.key.clone(),
-        trigger: order.trigger,
-        fire_at: order.fire_at,
-        claimed_at,
-        script: serde_json::to_value(&kept).map_err(|error| error.to_string())?,
-    };
-    let run_id = claim.run_id.clone();
-    let patient = order.trigger != Trigger::Manual;
-    let result = insist(account, patient, || account.shared.ledger.claim(claim.clone())).await?;
-    match result {
-        ClaimResult::New => {
-            Ok(Attempt { order, run_id, number: 1, claimed_at, kept, journal: Vec::new(), since: claimed_at })
-        }
-        ClaimResult::Taken { run_id, outcome } => {
-            let outcome = outcome.map_or("it has not ended".to_owned(), |outcome| outcome.to_string());
-            Err(format!("this slot was taken before, by run {run_id}: {outcome}"))
+    let script = serde_json::to_value(&kept).map_err(|error| error.to_string())?;
+    let manual = order.trigger == Trigger::Manual;
+    loop {
+        let claim = Claim {
+            run_id: RunId::new(&order.key, claimed_at),
+            key: order.key.clone(),
+            trigger: order.trigger,
+            fire_at: order.fire_at,
+            claimed_at,
+            script: script.clone(),
+        };
+        let run_id = claim.run_id.clone();
+        match insist(account, !manual, || account.shared.ledger.claim(claim.clone())).await? {
+            ClaimResult::New => {
+                return Ok(Attempt {
+                    order,
+                    run_id,
+                    number: 1,
+                    claimed_at,
+                    kept,
+                    journal: Vec::new(),
+                    since: claimed_at,
+                    taken_up: false,
+                });
+            }
+            // Who asks twice within a second wants two runs.
+            ClaimResult::Taken { .. } if manual => {
+                order.key.slot = Slot::at(order.key.slot.instant() + chrono::TimeDelta::seconds(1));
+            }
+            ClaimResult::Taken { run_id, outcome } => {
+                let outcome = outcome.map_or("it has not ended".to_owned(), |outcome| outcome.to_string());
+                return Err(format!("this slot was taken before, by run {run_id}: {outcome}"));
+            }
         }
     }
 }
@@ -163,7 +180,7 @@ fn kept(history: &ClaimHistory) -> Result<Kept, String> {
 
 fn again(order: RunOrder, run_id: RunId, number: u32, history: &ClaimHistory) -> Result<Attempt, String> {
     let (kept, claimed_at) = (kept(history)?, history.claim.claimed_at);
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal: Vec::new(), since: Utc::now() })
+    Ok(Attempt { order, run_id, number, claimed_at, kept, journal: Vec::new(), since: Utc::now(), taken_up: false })
 }
 
 /// What a crash left behind goes on where its journal ends.
@@ -174,7 +191,7 @@ fn take_up(order: RunOrder, history: &ClaimHistory) -> Result<Attempt, String> {
     let journal = entries.iter().map(|entry| entry.mark.clone()).collect();
     let (kept, claimed_at, run_id) = (kept(history)?, history.claim.claimed_at, history.claim.run_id.clone());
     warn!(run_id = %run_id, "taking up a run that was cut off");
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since })
+    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: true })
 }
 
 async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended>, String> {
@@ -186,7 +203,7 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended
         attempt.number,
         &attempt.kept.script,
     );
-    let stale = !attempt.journal.is_empty() && Utc::now() > window_end(&attempt.order);
+    let stale = attempt.taken_up && Utc::now() > window_end(&attempt.order);
     let connected = account.connect_until(patience(&attempt.order)).await;
     if *account.shared.stop.borrow() {
         return Ok(None);
@@ -196,6 +213,10 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended
         Err(error) => {
             recorder.remark(error.to_string());
             no_connection(&error, !attempt.journal.is_empty())
+        }
+        Ok(()) if stale && attempt.journal.is_empty() => {
+            let reason = "the daemon was stopped before anything was sent, and the task's window has passed";
+            End { verdict: verdict(Outcome::Interrupted, reason), ..End::failed("", true) }
         }
         Ok(()) if stale => look_only(account, &attempt).await,
         Ok(()) => {
@@ -250,7 +271,7 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
             random_id: &|step| random_id(&secret, &key, number, step),
             seed: random_id(&secret, &key, number, usize::MAX).cast_unsigned(),
             journal,
-            since: since.timestamp(),
+            since,
         };
         let result = run::perform(&mut connection, plan, &mut recorder, &mut stop).await;
         (connection, recorder, result)
@@ -317,7 +338,7 @@ async fn history_says(
         random_id: &|_| 0,
         seed: 0,
         journal: journal.to_vec(),
-        since: since.timestamp(),
+        since,
     };
     run::review(connection, &plan).await
 }
@@ -389,7 +410,7 @@ async fn record(
     if !is_final && (record.trigger != Trigger::Manual || record.outcome == Outcome::Unknown) {
         record.resume_at = resume_at(&record, attempt.order.task.retry, acted, ended_at);
     }
-    info!(outcome = %record.outcome, reason = %record.reason, attempt = record.attempt, again_at = ?record.resume_at, "run ended");
+    info!(outcome = %record.outcome, reason = %record.reason, attempt = record.attempt, again_at = record.resume_at.map(tracing::field::display), "run ended");
     keep(account, record, messages).await
 }
 

@@ -38,6 +38,8 @@ pub struct Settings {
 /// A connection that opens with the first call and closes when dropped.
 pub struct Connection {
     client: Client,
+    /// Seconds by which Telegram's clock is ahead of ours.
+    clock_offset: i64,
     settings: Settings,
     session: Arc<SessionFile>,
     /// What Telegram tells without being asked.
@@ -64,7 +66,7 @@ impl Connection {
         let SenderPool { runner, handle, updates } =
             SenderPool::with_configuration(Arc::clone(&session), settings.api_id, parameters);
         let runner = tokio::spawn(runner.run());
-        Self { client: Client::new(handle), settings, session, updates, runner }
+        Self { client: Client::new(handle), clock_offset: 0, settings, session, updates, runner }
     }
 
     /// The session of the connection.
@@ -79,7 +81,9 @@ impl Connection {
 
     /// Starts anew after the runner ended; nothing is sent yet.
     pub fn renew(&mut self) {
+        let clock_offset = self.clock_offset;
         *self = Self::new(Arc::clone(&self.session), self.settings.clone());
+        self.clock_offset = clock_offset;
     }
 
     /// Whether the connection cannot be used again.
@@ -101,8 +105,16 @@ impl Connection {
     }
 
     /// Connects, and asks whether the session is still valid. Telegram sends updates from then on.
-    pub async fn check_authorised(&self) -> Result<(), CallError> {
-        self.call(&tl::functions::updates::GetState {}).await.map(drop)
+    pub async fn check_authorised(&mut self) -> Result<(), CallError> {
+        let tl::enums::updates::State::State(state) = self.call(&tl::functions::updates::GetState {}).await?;
+        self.clock_offset = i64::from(state.date) - chrono::Utc::now().timestamp();
+        Ok(())
+    }
+
+    /// An instant of our clock as Telegram's clock shows it, in Unix seconds. Messages carry Telegram's time, and the clock of
+    /// a small machine may be minutes off.
+    pub fn telegram_time(&self, instant: chrono::DateTime<chrono::Utc>) -> i64 {
+        instant.timestamp() + self.clock_offset
     }
 }
 

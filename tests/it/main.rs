@@ -4,5 +4,12 @@
 
 mod config;
 mod cronsim;
+mod ending;
 mod flows;
+mod kit;
 mod layers;
+mod login;
+mod once;
+mod proxy;
+mod reload;
+mod runs;

@@ -9,9 +9,8 @@ use tracing::{error, info, warn};
 
 use super::Service;
 use crate::config::{Connect, Diff, Snapshot};
-use crate::daemon::account::Job;
-use crate::daemon::last_good;
 use crate::daemon::reload::{self, Accepted, Rejected};
+use crate::daemon::{last_good, systemd};
 use crate::kernel::Event;
 use crate::kernel::agenda::PairKey;
 use crate::kernel::record::ActivePair;
@@ -45,6 +44,7 @@ impl Service {
             Ok(Err(refused)) => self.refuse(refused),
             Err(panic) => error!(%panic, "reading the workdir ended in a panic; please report it"),
         }
+        systemd::status(&self.summary());
     }
 
     async fn consider(&mut self, accepted: Accepted) {
@@ -83,10 +83,23 @@ impl Service {
         status.totals.reloads_accepted += 1;
     }
 
+    /// One line for `systemctl status`.
+    pub(super) fn summary(&mut self) -> String {
+        let status = self.kernel.status();
+        let pairs = status.tasks.values().flat_map(|task| task.accounts.values());
+        let next = pairs.filter_map(|pair| pair.next).map(|next| next.fire_at).min();
+        let next = next.map_or("no run planned".to_owned(), |next| format!("next run at {}", next.format("%F %TZ")));
+        let refused = match status.config.errors.len() {
+            0 => String::new(),
+            errors => format!("; the workdir has {errors} errors, the last good configuration is in force"),
+        };
+        format!("{} tasks, {} accounts; {next}{refused}", status.tasks.len(), status.accounts.len())
+    }
+
     async fn put_in_force(&mut self, accepted: Accepted, keep: bool) -> Result<(), LedgerError> {
         let Accepted { snapshot, sources, warnings } = accepted;
         for warning in warnings {
-            warn!("{warning}");
+            warn!("{}", warning.replace("\n  ", "; "));
         }
         let snapshot = Arc::new(snapshot);
         let active_since = self.active_since(&snapshot).await?;
@@ -138,7 +151,7 @@ impl Service {
         for (name, account) in &snapshot.accounts {
             let Some(reach) = reload::reach(snapshot, account) else { continue };
             if let Some(handle) = self.accounts.get(name) {
-                let _ = handle.give(Job::Reach(reach));
+                handle.reach(reach);
             } else if reach.connect == Connect::Always {
                 self.account(name);
             }
@@ -151,7 +164,8 @@ impl Service {
         if news {
             error!("the workdir has errors; the configuration in force stays");
             for line in &refused.0 {
-                error!("{line}");
+                // One line each: the hint stands on a line of its own where people read.
+                error!("{}", line.replace("\n  ", "; "));
             }
             self.kernel.status().totals.reloads_rejected += 1;
         }

@@ -51,9 +51,7 @@ impl Connection {
         match fault {
             None => {}
             Some(Fault::Error { code, name }) => {
-                return self
-                    .send_answer(request, &Err(RpcError { code, name }), Session::Own)
-                    .await;
+                return self.send_answer(request, &Err(RpcError { code, name }), Session::Own).await;
             }
             Some(Fault::Drop) => return Err(Ending("fault: dropped".into())),
             Some(Fault::DropAfter) => {
@@ -62,9 +60,7 @@ impl Connection {
                     tokio::spawn(result);
                 }
                 rpc::stimulate(&centre, stimuli);
-                return Err(Ending(
-                    "fault: dropped after the call was carried out".into(),
-                ));
+                return Err(Ending("fault: dropped after the call was carried out".into()));
             }
             Some(Fault::Ignore) => return Ok(()),
             Some(Fault::BadMessage(code)) => {
@@ -79,16 +75,10 @@ impl Connection {
             Some(Fault::Delay(wait)) => delay = wait,
             Some(Fault::GarbageUpdate) => {
                 const NOBODYS_CONSTRUCTOR: u32 = 0xdead_beef;
-                self.send(
-                    &NOBODYS_CONSTRUCTOR.to_le_bytes(),
-                    Kind::Content,
-                    Session::Own,
-                )
-                .await?;
+                self.send(&NOBODYS_CONSTRUCTOR.to_le_bytes(), Kind::Content, Session::Own).await?;
             }
             Some(Fault::NewSession) => {
-                self.announce_session(request, key.salt.load(Ordering::Relaxed))
-                    .await?;
+                self.announce_session(request, key.salt.load(Ordering::Relaxed)).await?;
             }
         }
         let Outcome { answer, stimuli } = rpc::dispatch(&call);
@@ -125,13 +115,7 @@ impl Connection {
                 tokio::time::sleep(delay).await;
             }
             // The connection may have ended meanwhile.
-            let _ = outbox
-                .send(Outgoing::Answer {
-                    request,
-                    result,
-                    session,
-                })
-                .await;
+            let _ = outbox.send(Outgoing::Answer { request, result, session }).await;
         });
     }
 
@@ -141,19 +125,11 @@ impl Connection {
         if let Some(before) = self.subscribed_to.replace(account)
             && before != account
         {
-            state.accounts[before]
-                .subscribers
-                .retain(|subscriber| subscriber.connection != self.number);
+            state.accounts[before].subscribers.retain(|subscriber| subscriber.connection != self.number);
         }
         let subscribers = &mut state.accounts[account].subscribers;
-        if !subscribers
-            .iter()
-            .any(|subscriber| subscriber.connection == self.number)
-        {
-            subscribers.push(Subscriber {
-                connection: self.number,
-                outbox: self.outbox.clone(),
-            });
+        if !subscribers.iter().any(|subscriber| subscriber.connection == self.number) {
+            subscribers.push(Subscriber { connection: self.number, outbox: self.outbox.clone() });
         }
     }
 }

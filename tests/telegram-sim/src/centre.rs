@@ -66,24 +66,15 @@ impl DataCentre {
     pub async fn start_on(address: SocketAddr, world: World) -> io::Result<Self> {
         let refuse = |message: String| Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         if !address.ip().is_loopback() {
-            return refuse(format!(
-                "{address} is not a loopback address; the simulation listens on no other"
-            ));
+            return refuse(format!("{address} is not a loopback address; the simulation listens on no other"));
         }
         if let Err(error) = world.check() {
             return refuse(error.to_string());
         }
         let listener = TcpListener::bind(address).await?;
-        let clock = Clock::new(
-            world.options.clock_start.unwrap_or_else(Utc::now),
-            world.options.clock_speed,
-        );
+        let clock = Clock::new(world.options.clock_start.unwrap_or_else(Utc::now), world.options.clock_speed);
         let state = State::new(&world, clock.unix());
-        let bots = world
-            .bots
-            .iter()
-            .map(|bot| BotRuntime::new(bot.behaviour.clone()))
-            .collect();
+        let bots = world.bots.iter().map(|bot| BotRuntime::new(bot.behaviour.clone())).collect();
         let inner = Arc::new(Inner {
             log: Log::new(world.options.log_limit),
             clock,
@@ -98,10 +89,7 @@ impl DataCentre {
         });
         let (killed, watcher) = watch::channel(0);
         tokio::spawn(accept(listener, inner.clone(), watcher));
-        Ok(Self {
-            inner,
-            guard: Arc::new(StopGuard(killed)),
-        })
+        Ok(Self { inner, guard: Arc::new(StopGuard(killed)) })
     }
 
     /// Where it listens.
@@ -126,10 +114,7 @@ impl DataCentre {
     #[must_use]
     pub fn daemon_config(&self) -> String {
         let seed = toml::Value::from(self.key_seed());
-        format!(
-            "test_data_centres = [{{ id = {DC_ID}, address = \"{}\", key_seed = {seed} }}]\n",
-            self.address()
-        )
+        format!("test_data_centres = [{{ id = {DC_ID}, address = \"{}\", key_seed = {seed} }}]\n", self.address())
     }
 
     /// The world's clock.
@@ -161,8 +146,7 @@ impl DataCentre {
     /// # Panics
     /// After 60 seconds, with the log as message.
     pub async fn wait_for(&self, condition: impl Fn(&[Entry]) -> bool) {
-        self.wait_until(|| self.inner.log.read(&condition).then_some(()))
-            .await;
+        self.wait_until(|| self.inner.log.read(&condition).then_some(())).await;
     }
 
     /// Waits for the first entry that fulfils a condition.
@@ -170,12 +154,7 @@ impl DataCentre {
     /// # Panics
     /// After 60 seconds, with the log as message.
     pub async fn wait_for_entry(&self, condition: impl Fn(&Entry) -> bool) -> Entry {
-        self.wait_until(|| {
-            self.inner
-                .log
-                .read(|entries| entries.iter().find(|entry| condition(entry)).cloned())
-        })
-        .await
+        self.wait_until(|| self.inner.log.read(|entries| entries.iter().find(|entry| condition(entry)).cloned())).await
     }
 
     async fn wait_until<T>(&self, found: impl Fn() -> Option<T>) -> T {
@@ -194,10 +173,7 @@ impl DataCentre {
             return found;
         }
         let lines: Vec<String> = self.log().iter().map(ToString::to_string).collect();
-        panic!(
-            "what was waited for did not happen within {WAIT_LIMIT:?}; the log:\n{}",
-            lines.join("\n")
-        );
+        panic!("what was waited for did not happen within {WAIT_LIMIT:?}; the log:\n{}", lines.join("\n"));
     }
 
     /// How many connections are open.
@@ -224,11 +200,7 @@ impl DataCentre {
 
     /// What happens to connections from now on. Open ones stay.
     pub fn set_mode(&self, mode: Mode) {
-        *self
-            .inner
-            .mode
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = mode;
+        *self.inner.mode.lock().unwrap_or_else(PoisonError::into_inner) = mode;
     }
 
     /// Puts a fault before the next call of a method, named as in TL, for example `messages.sendMessage`.
@@ -238,10 +210,7 @@ impl DataCentre {
 
     /// The same for the next call of one account.
     pub fn inject_for(&self, account: &str, method: &str, fault: Fault) {
-        self.inner
-            .state()
-            .faults
-            .add(method, Some(account.into()), fault);
+        self.inner.state().faults.add(method, Some(account.into()), fault);
     }
 
     /// Terminates every session of an account: its calls get 401 `AUTH_KEY_UNREGISTERED` until it signs in again.
@@ -283,9 +252,7 @@ impl DataCentre {
     /// Makes a key known, signed in to an account or to none.
     pub fn add_key(&self, key: [u8; crate::AUTH_KEY_LENGTH], account: Option<&str>) {
         let mut state = self.inner.state();
-        let login = account.map_or(Login::SignedOut, |name| {
-            Login::SignedIn(existing(state.account_named(name), name))
-        });
+        let login = account.map_or(Login::SignedOut, |name| Login::SignedIn(existing(state.account_named(name), name)));
         let key = AuthKey::new(key, 0, login);
         key.renew_salt();
         state.add_key(key);
@@ -311,17 +278,11 @@ impl Inner {
 
     /// A message identifier as servers make them: real time, unique, odd (1 for answers, 3 for everything else).
     pub(crate) fn next_message_id(&self, is_answer: bool) -> i64 {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seconds = i64::try_from(since_epoch.as_secs()).unwrap_or(0);
         let now = (seconds << 32) | (i64::from(since_epoch.subsec_nanos()) << 2);
         let previous = self.last_message_id.fetch_max(now, Ordering::Relaxed);
-        let id = if previous >= now {
-            self.last_message_id.fetch_add(4, Ordering::Relaxed) + 4
-        } else {
-            now
-        };
+        let id = if previous >= now { self.last_message_id.fetch_add(4, Ordering::Relaxed) + 4 } else { now };
         id | if is_answer { 1 } else { 3 }
     }
 
@@ -341,13 +302,7 @@ async fn accept(listener: TcpListener, centre: Arc<Inner>, mut killed: watch::Re
                 let number = centre.connections.fetch_add(1, Ordering::Relaxed) + 1;
                 let open = centre.open_connections.fetch_add(1, Ordering::Relaxed) + 1;
                 let is_welcome = open <= centre.options.max_connections;
-                tokio::spawn(attend(
-                    stream,
-                    number,
-                    is_welcome,
-                    centre.clone(),
-                    killed.clone(),
-                ));
+                tokio::spawn(attend(stream, number, is_welcome, centre.clone(), killed.clone()));
             }
             // Out of descriptors, or the peer has gone again: neither is a reason to stop listening.
             Err(error) => {
@@ -373,12 +328,7 @@ async fn attend(
             return Ending("too many connections".into());
         }
         match centre.mode() {
-            Mode::Normal => {
-                connection
-                    .insert(Connection::new(centre.clone(), stream, number))
-                    .run()
-                    .await
-            }
+            Mode::Normal => connection.insert(Connection::new(centre.clone(), stream, number)).run().await,
             Mode::CloseOnAccept => Ending("closed on accept".into()),
             Mode::SilentOnAccept => std::future::pending().await,
         }
@@ -390,7 +340,5 @@ async fn attend(
     let account = connection.as_ref().and_then(Connection::account_name);
     drop(connection);
     centre.open_connections.fetch_sub(1, Ordering::Relaxed);
-    centre
-        .log
-        .add(now(), Some(number), account, Event::Disconnected { reason });
+    centre.log.add(now(), Some(number), account, Event::Disconnected { reason });
 }

@@ -22,28 +22,20 @@ struct Reading {
 impl Reading {
     fn now(&self, real: Instant) -> DateTime<Utc> {
         let elapsed = real.saturating_duration_since(self.real);
-        let world = Duration::try_from_secs_f64(elapsed.as_secs_f64() * self.speed)
-            .unwrap_or(Duration::MAX);
+        let world = Duration::try_from_secs_f64(elapsed.as_secs_f64() * self.speed).unwrap_or(Duration::MAX);
         later(self.world, world)
     }
 }
 
 fn later(time: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
-    TimeDelta::from_std(by)
-        .ok()
-        .and_then(|by| time.checked_add_signed(by))
-        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+    TimeDelta::from_std(by).ok().and_then(|by| time.checked_add_signed(by)).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 impl Clock {
     /// A clock that shows `start` now and runs `speed` times as fast as real time.
     #[must_use]
     pub fn new(start: DateTime<Utc>, speed: f64) -> Self {
-        Self(Arc::new(Mutex::new(Reading {
-            world: start,
-            real: Instant::now(),
-            speed,
-        })))
+        Self(Arc::new(Mutex::new(Reading { world: start, real: Instant::now(), speed })))
     }
 
     /// The world's time.
@@ -94,11 +86,7 @@ mod tests {
     use super::*;
 
     fn reading(speed: f64) -> Reading {
-        Reading {
-            world: DateTime::UNIX_EPOCH,
-            real: Instant::now(),
-            speed,
-        }
+        Reading { world: DateTime::UNIX_EPOCH, real: Instant::now(), speed }
     }
 
     #[test]

@@ -28,11 +28,7 @@ pub(crate) enum Outgoing {
     /// An update.
     Push(Arc<[u8]>),
     /// The answer to a call.
-    Answer {
-        request: i64,
-        result: RpcResult,
-        session: Session,
-    },
+    Answer { request: i64, result: RpcResult, session: Session },
 }
 
 /// Under which session identifier an answer goes.
@@ -77,9 +73,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(account) = self.subscribed_to {
             let mut state = self.centre.state();
-            state.accounts[account]
-                .subscribers
-                .retain(|subscriber| subscriber.connection != self.number);
+            state.accounts[account].subscribers.retain(|subscriber| subscriber.connection != self.number);
         }
     }
 }
@@ -146,35 +140,24 @@ impl Connection {
             return Err(Ending("a payload without key identifier".into()));
         };
         if *id == [0; 8] {
-            return Err(Ending(
-                "a key exchange was asked for; this world only knows pre-shared keys".into(),
-            ));
+            return Err(Ending("a key exchange was asked for; this world only knows pre-shared keys".into()));
         }
-        let cached = self
-            .key
-            .take()
-            .filter(|key| key.id == *id && key.is_known());
+        let cached = self.key.take().filter(|key| key.id == *id && key.is_known());
         let Some(key) = cached.or_else(|| self.centre.state().key(*id).cloned()) else {
             return self.transport_error(UNKNOWN_KEY, "unknown key").await;
         };
         self.key = Some(key.clone());
         let Some(plaintext) = decrypt_from_client(&key.bytes, payload) else {
-            return self
-                .transport_error(UNKNOWN_KEY, "the message key does not fit")
-                .await;
+            return self.transport_error(UNKNOWN_KEY, "the message key does not fit").await;
         };
         let packet = Packet::parse(&plaintext)?;
         self.session = packet.session;
         if let Some(code) = envelope::message_id_error(packet.message.id) {
-            return self
-                .bad_message(packet.message.id, packet.message.sequence, code)
-                .await;
+            return self.bad_message(packet.message.id, packet.message.sequence, code).await;
         }
         let salt = key.salt.load(Ordering::Relaxed);
         if packet.salt != salt {
-            return self
-                .bad_salt(packet.message.id, packet.message.sequence, salt)
-                .await;
+            return self.bad_salt(packet.message.id, packet.message.sequence, salt).await;
         }
         if self.announced_session != Some(packet.session) {
             self.announced_session = Some(packet.session);
@@ -191,53 +174,25 @@ impl Connection {
         Err(Ending(format!("transport error {code}: {reason}")))
     }
 
-    pub(crate) async fn bad_message(
-        &mut self,
-        id: i64,
-        sequence: i32,
-        code: i32,
-    ) -> Result<(), Ending> {
-        let notification: enums::BadMsgNotification = types::BadMsgNotification {
-            bad_msg_id: id,
-            bad_msg_seqno: sequence,
-            error_code: code,
-        }
-        .into();
+    pub(crate) async fn bad_message(&mut self, id: i64, sequence: i32, code: i32) -> Result<(), Ending> {
+        let notification: enums::BadMsgNotification =
+            types::BadMsgNotification { bad_msg_id: id, bad_msg_seqno: sequence, error_code: code }.into();
         self.send_service(&notification.to_bytes()).await
     }
 
-    pub(crate) async fn bad_salt(
-        &mut self,
-        id: i64,
-        sequence: i32,
-        salt: i64,
-    ) -> Result<(), Ending> {
+    pub(crate) async fn bad_salt(&mut self, id: i64, sequence: i32, salt: i64) -> Result<(), Ending> {
         /// "Incorrect server salt" (<https://core.telegram.org/mtproto/service_messages_about_messages>).
         const CODE: i32 = 48;
-        let notification: enums::BadMsgNotification = types::BadServerSalt {
-            bad_msg_id: id,
-            bad_msg_seqno: sequence,
-            error_code: CODE,
-            new_server_salt: salt,
-        }
-        .into();
+        let notification: enums::BadMsgNotification =
+            types::BadServerSalt { bad_msg_id: id, bad_msg_seqno: sequence, error_code: CODE, new_server_salt: salt }
+                .into();
         self.send_service(&notification.to_bytes()).await
     }
 
-    pub(crate) async fn announce_session(
-        &mut self,
-        first_msg_id: i64,
-        server_salt: i64,
-    ) -> Result<(), Ending> {
+    pub(crate) async fn announce_session(&mut self, first_msg_id: i64, server_salt: i64) -> Result<(), Ending> {
         let unique_id = i64::from_le_bytes(crate::crypto::random());
-        let created: enums::NewSession = types::NewSessionCreated {
-            first_msg_id,
-            unique_id,
-            server_salt,
-        }
-        .into();
-        self.send(&created.to_bytes(), Kind::Content, Session::Own)
-            .await
+        let created: enums::NewSession = types::NewSessionCreated { first_msg_id, unique_id, server_salt }.into();
+        self.send(&created.to_bytes(), Kind::Content, Session::Own).await
     }
 
     async fn message(&mut self, key: &Arc<AuthKey>, message: Message<'_>) -> Result<(), Ending> {
@@ -247,11 +202,7 @@ impl Connection {
         match constructor {
             types::MsgsAck::CONSTRUCTOR_ID => Ok(()),
             functions::Ping::CONSTRUCTOR_ID | functions::PingDelayDisconnect::CONSTRUCTOR_ID => {
-                let pong: enums::Pong = types::Pong {
-                    msg_id: message.id,
-                    ping_id: i64::from_bytes(arguments)?,
-                }
-                .into();
+                let pong: enums::Pong = types::Pong { msg_id: message.id, ping_id: i64::from_bytes(arguments)? }.into();
                 self.send_service(&pong.to_bytes()).await
             }
             functions::GetFutureSalts::CONSTRUCTOR_ID => {
@@ -265,11 +216,7 @@ impl Connection {
     async fn send_outgoing(&mut self, outgoing: Outgoing) -> Result<(), Ending> {
         match outgoing {
             Outgoing::Push(body) => self.send(&body, Kind::Content, Session::Own).await,
-            Outgoing::Answer {
-                request,
-                result,
-                session,
-            } => self.send_answer(request, &result, session).await,
+            Outgoing::Answer { request, result, session } => self.send_answer(request, &result, session).await,
         }
     }
 
@@ -287,12 +234,7 @@ impl Connection {
         self.send(body, Kind::Service, Session::Own).await
     }
 
-    pub(crate) async fn send(
-        &mut self,
-        body: &[u8],
-        kind: Kind,
-        session: Session,
-    ) -> Result<(), Ending> {
+    pub(crate) async fn send(&mut self, body: &[u8], kind: Kind, session: Session) -> Result<(), Ending> {
         let Some(key) = self.key.clone() else {
             return Err(Ending("there is no key to answer under".into()));
         };
@@ -305,15 +247,9 @@ impl Connection {
                 Session::Own => self.session,
                 Session::Wrong => !self.session,
             },
-            &Message {
-                id: self.centre.next_message_id(kind != Kind::Content),
-                sequence,
-                body: Cow::Borrowed(body),
-            },
+            &Message { id: self.centre.next_message_id(kind != Kind::Content), sequence, body: Cow::Borrowed(body) },
         );
-        let frame = self
-            .encoder
-            .encode(&encrypt_to_client(&key.bytes, key.id, plaintext));
+        let frame = self.encoder.encode(&encrypt_to_client(&key.bytes, key.id, plaintext));
         self.stream.write_all(&frame).await?;
         Ok(())
     }

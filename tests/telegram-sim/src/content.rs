@@ -68,10 +68,7 @@ impl Content {
     /// Plain text.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            ..Self::default()
-        }
+        Self { text: text.into(), ..Self::default() }
     }
 
     /// With a picture.
@@ -84,10 +81,7 @@ impl Content {
     /// With one more row of inline buttons, each a text and its callback data.
     #[must_use]
     pub fn buttons(mut self, row: &[(&str, &str)]) -> Self {
-        let row = row
-            .iter()
-            .map(|(text, data)| Button::callback(*text, *data))
-            .collect();
+        let row = row.iter().map(|(text, data)| Button::callback(*text, *data)).collect();
         match &mut self.markup {
             Some(Markup::Inline(rows)) => rows.push(row),
             other => *other = Some(Markup::Inline(vec![row])),
@@ -111,9 +105,7 @@ impl Content {
         let Some(Markup::Inline(rows)) = &self.markup else {
             return None;
         };
-        rows.iter()
-            .flatten()
-            .find(|button| matches!(&button.action, ButtonAction::Callback(own) if own == data))
+        rows.iter().flatten().find(|button| matches!(&button.action, ButtonAction::Callback(own) if own == data))
     }
 }
 
@@ -121,19 +113,13 @@ impl Button {
     /// A button that sends data to its bot.
     #[must_use]
     pub fn callback(text: impl Into<String>, data: impl Into<Vec<u8>>) -> Self {
-        Self {
-            text: text.into(),
-            action: ButtonAction::Callback(data.into()),
-        }
+        Self { text: text.into(), action: ButtonAction::Callback(data.into()) }
     }
 
     /// A button that opens an address.
     #[must_use]
     pub fn url(text: impl Into<String>, url: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            action: ButtonAction::Url(url.into()),
-        }
+        Self { text: text.into(), action: ButtonAction::Url(url.into()) }
     }
 }
 
@@ -159,13 +145,7 @@ pub enum PhotoError {
 
 impl fmt::Debug for Photo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Photo({}x{}, {} bytes)",
-            self.width,
-            self.height,
-            self.bytes.len()
-        )
+        write!(f, "Photo({}x{}, {} bytes)", self.width, self.height, self.bytes.len())
     }
 }
 
@@ -176,9 +156,7 @@ impl Photo {
         if bytes.len() > 10 * 1024 * 1024 {
             return Err(PhotoError::TooLarge);
         }
-        let (width, height) = png_size(&bytes)
-            .or_else(|| jpeg_size(&bytes))
-            .ok_or(PhotoError::Format)?;
+        let (width, height) = png_size(&bytes).or_else(|| jpeg_size(&bytes)).ok_or(PhotoError::Format)?;
         Ok(Self::new(bytes, width, height))
     }
 
@@ -204,12 +182,7 @@ impl Photo {
         let mut id = [0; 8];
         id.copy_from_slice(&sha256(&[&bytes])[..8]);
         // The same picture has the same identifier, so sending it a thousand times keeps it once.
-        Self {
-            bytes,
-            width,
-            height,
-            id: i64::from_le_bytes(id) & i64::MAX,
-        }
+        Self { bytes, width, height, id: i64::from_le_bytes(id) & i64::MAX }
     }
 
     /// The file.
@@ -254,13 +227,8 @@ fn zlib(data: &[u8]) -> Vec<u8> {
 }
 
 fn png_size(bytes: &[u8]) -> Option<(i32, i32)> {
-    let header = bytes
-        .strip_prefix(&PNG_SIGNATURE)?
-        .get(4..16)?
-        .strip_prefix(b"IHDR")?;
-    let side = |at: usize| {
-        i32::try_from(u32::from_be_bytes(header.get(at..at + 4)?.try_into().ok()?)).ok()
-    };
+    let header = bytes.strip_prefix(&PNG_SIGNATURE)?.get(4..16)?.strip_prefix(b"IHDR")?;
+    let side = |at: usize| i32::try_from(u32::from_be_bytes(header.get(at..at + 4)?.try_into().ok()?)).ok();
     Some((side(0)?, side(4)?))
 }
 
@@ -273,11 +241,7 @@ fn jpeg_size(bytes: &[u8]) -> Option<(i32, i32)> {
         };
         let length = usize::from(u16::from_be_bytes([high, low]));
         if matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc) {
-            let side = |at: usize| {
-                Some(i32::from(u16::from_be_bytes(
-                    rest.get(at..at + 2)?.try_into().ok()?,
-                )))
-            };
+            let side = |at: usize| Some(i32::from(u16::from_be_bytes(rest.get(at..at + 2)?.try_into().ok()?)));
             return Some((side(7)?, side(5)?));
         }
         rest = rest.get(2 + length..)?;
@@ -300,35 +264,21 @@ mod tests {
 
     #[test]
     fn jpeg_sizes_are_read_after_other_segments() {
-        let jpeg =
-            b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x0b\x08\x00\x20\x00\x40\x01\x01\x11\x00";
+        let jpeg = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x0b\x08\x00\x20\x00\x40\x01\x01\x11\x00";
         assert_eq!(Photo::from_bytes(jpeg.as_slice()).unwrap().size(), (64, 32));
     }
 
     #[test]
     fn other_files_are_refused() {
-        for bytes in [
-            &b""[..],
-            b"GIF89a",
-            b"\xff\xd8",
-            b"\xff\xd8\xff\xe0\xff\xff",
-            b"\x89PNG\r\n\x1a\n",
-        ] {
+        for bytes in [&b""[..], b"GIF89a", b"\xff\xd8", b"\xff\xd8\xff\xe0\xff\xff", b"\x89PNG\r\n\x1a\n"] {
             assert_eq!(Photo::from_bytes(bytes), Err(PhotoError::Format));
         }
     }
 
     #[test]
     fn rows_of_buttons_add_up() {
-        let content = Content::text("?")
-            .buttons(&[("a", "1"), ("b", "2")])
-            .buttons(&[("c", "3")]);
-        assert_eq!(
-            content
-                .callback_button(b"3")
-                .map(|button| button.text.as_str()),
-            Some("c")
-        );
+        let content = Content::text("?").buttons(&[("a", "1"), ("b", "2")]).buttons(&[("c", "3")]);
+        assert_eq!(content.callback_button(b"3").map(|button| button.text.as_str()), Some("c"));
         assert_eq!(content.callback_button(b"4"), None);
     }
 }

@@ -30,10 +30,7 @@ pub(crate) fn sha1(parts: &[&[u8]]) -> [u8; 20] {
     hash.finalize().into()
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "without randomness from the operating system nothing here can work"
-)]
+#[expect(clippy::expect_used, reason = "without randomness from the operating system nothing here can work")]
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system provides randomness");
@@ -46,13 +43,7 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
 pub fn derived_key(seed: &str, account: &str) -> [u8; AUTH_KEY_LENGTH] {
     let mut key = [0; AUTH_KEY_LENGTH];
     for (i, block) in (0_u8..).zip(key.chunks_exact_mut(32)) {
-        block.copy_from_slice(&sha256(&[
-            seed.as_bytes(),
-            &[0],
-            account.as_bytes(),
-            &[0],
-            &[i],
-        ]));
+        block.copy_from_slice(&sha256(&[seed.as_bytes(), &[0], account.as_bytes(), &[0], &[i]]));
     }
     key
 }
@@ -92,11 +83,7 @@ fn message_key(key: &[u8; AUTH_KEY_LENGTH], plaintext: &[u8], direction: Directi
     middle
 }
 
-fn aes_key_and_iv(
-    key: &[u8; AUTH_KEY_LENGTH],
-    message_key: &[u8; 16],
-    direction: Direction,
-) -> ([u8; 32], [u8; 32]) {
+fn aes_key_and_iv(key: &[u8; AUTH_KEY_LENGTH], message_key: &[u8; 16], direction: Direction) -> ([u8; 32], [u8; 32]) {
     let x = direction.offset();
     let a = sha256(&[message_key, &key[x..x + 36]]);
     let b = sha256(&[&key[40 + x..76 + x], message_key]);
@@ -126,11 +113,7 @@ pub(crate) fn decrypt_from_client(key: &[u8; AUTH_KEY_LENGTH], payload: &[u8]) -
 }
 
 /// Encrypts a plaintext for a client, with 16 to 31 bytes of random padding.
-pub(crate) fn encrypt_to_client(
-    key: &[u8; AUTH_KEY_LENGTH],
-    key_id: [u8; 8],
-    mut plaintext: Vec<u8>,
-) -> Vec<u8> {
+pub(crate) fn encrypt_to_client(key: &[u8; AUTH_KEY_LENGTH], key_id: [u8; 8], mut plaintext: Vec<u8>) -> Vec<u8> {
     let padding = 16 + (16 - plaintext.len() % 16) % 16;
     plaintext.extend_from_slice(&random::<32>()[..padding]);
     let message_key = message_key(key, &plaintext, Direction::ToClient);
@@ -154,14 +137,8 @@ mod tests {
     /// FIPS 180-2, appendices A.1 and B.1.
     #[test]
     fn hashes_agree_with_the_published_vectors() {
-        assert_eq!(
-            to_hex(&sha1(&[b"a", b"bc"])),
-            "a9993e364706816aba3e25717850c26c9cd0d89d"
-        );
-        assert_eq!(
-            to_hex(&sha256(&[b"ab", b"c"])),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(to_hex(&sha1(&[b"a", b"bc"])), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(to_hex(&sha256(&[b"ab", b"c"])), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 
     /// The key exchange that Telegram published as a sample
@@ -175,11 +152,7 @@ mod tests {
         let (key, iv): ([u8; 32], [u8; 32]) = (key.try_into().unwrap(), iv.try_into().unwrap());
         let mut answer = encrypted.clone();
         aes::ige_decrypt(&mut answer, &key, &iv);
-        assert_eq!(
-            answer[20..24],
-            0xb589_0dba_u32.to_le_bytes(),
-            "server_DH_inner_data"
-        );
+        assert_eq!(answer[20..24], 0xb589_0dba_u32.to_le_bytes(), "server_DH_inner_data");
         // The answer is 564 bytes long; the rest is padding.
         assert_eq!(answer[..20], sha1(&[&answer[20..584]]));
         aes::ige_encrypt(&mut answer, &key, &iv);
@@ -236,10 +209,7 @@ mod tests {
             assert!(decrypt_from_client(&key, &bad).is_none(), "byte {position}");
         }
         for length in [0, 8, 23, 24, 25, good.len() - 1] {
-            assert!(
-                decrypt_from_client(&key, &good[..length]).is_none(),
-                "length {length}"
-            );
+            assert!(decrypt_from_client(&key, &good[..length]).is_none(), "length {length}");
         }
         assert!(decrypt_from_client(&derived_key("seed", "bob"), &good).is_none());
     }

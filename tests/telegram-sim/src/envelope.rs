@@ -9,9 +9,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use grammers_tl_types::deserialize::{Error, Result};
-use grammers_tl_types::{
-    Cursor, Deserializable, Identifiable, RawVec, Serializable, enums, functions, types,
-};
+use grammers_tl_types::{Cursor, Deserializable, Identifiable, RawVec, Serializable, enums, functions, types};
 
 use crate::log::Device;
 use crate::rpc::RpcResult;
@@ -50,11 +48,7 @@ impl<'a> Packet<'a> {
         let salt = i64::deserialize(&mut cursor)?;
         let session = i64::deserialize(&mut cursor)?;
         let message = parse_message(plaintext, &mut cursor)?;
-        Ok(Self {
-            salt,
-            session,
-            message,
-        })
+        Ok(Self { salt, session, message })
     }
 }
 
@@ -63,15 +57,8 @@ fn parse_message<'a>(buffer: &'a [u8], cursor: &mut Cursor<'_>) -> Result<Messag
     let sequence = i32::deserialize(cursor)?;
     let length = usize::try_from(i32::deserialize(cursor)?).map_err(|_| Error::UnexpectedEof)?;
     let start = cursor.pos();
-    let body = buffer
-        .get(start..)
-        .and_then(|rest| rest.get(..length))
-        .ok_or(Error::UnexpectedEof)?;
-    Ok(Message {
-        id,
-        sequence,
-        body: Cow::Borrowed(body),
-    })
+    let body = buffer.get(start..).and_then(|rest| rest.get(..length)).ok_or(Error::UnexpectedEof)?;
+    Ok(Message { id, sequence, body: Cow::Borrowed(body) })
 }
 
 /// The messages of a container, or the message itself.
@@ -106,10 +93,7 @@ pub(crate) fn ungzip(body: Cow<'_, [u8]>) -> Result<Cow<'_, [u8]>> {
     let packed = Vec::<u8>::from_bytes(&body[4..])?;
     let mut unpacked = Vec::new();
     let decoder = GzDecoder::new(packed.as_slice());
-    decoder
-        .take(MAX_UNPACKED_LENGTH)
-        .read_to_end(&mut unpacked)
-        .map_err(|_| Error::UnexpectedEof)?;
+    decoder.take(MAX_UNPACKED_LENGTH).read_to_end(&mut unpacked).map_err(|_| Error::UnexpectedEof)?;
     Ok(Cow::Owned(unpacked))
 }
 
@@ -140,9 +124,7 @@ pub(crate) fn unwrap_query(body: &[u8]) -> Result<Query> {
         let arguments = query.get(4..).unwrap_or_default();
         query = match u32::from_bytes(&query)? {
             functions::InvokeWithLayer::<Rest>::CONSTRUCTOR_ID => {
-                functions::InvokeWithLayer::<Rest>::from_bytes(arguments)?
-                    .query
-                    .0
+                functions::InvokeWithLayer::<Rest>::from_bytes(arguments)?.query.0
             }
             functions::InitConnection::<Rest>::CONSTRUCTOR_ID => {
                 let init = functions::InitConnection::<Rest>::from_bytes(arguments)?;
@@ -158,27 +140,18 @@ pub(crate) fn unwrap_query(body: &[u8]) -> Result<Query> {
             }
             functions::InvokeWithoutUpdates::<Rest>::CONSTRUCTOR_ID => {
                 wants_updates = false;
-                functions::InvokeWithoutUpdates::<Rest>::from_bytes(arguments)?
-                    .query
-                    .0
+                functions::InvokeWithoutUpdates::<Rest>::from_bytes(arguments)?.query.0
             }
             _ => break,
         };
     }
     u32::from_bytes(&query)?;
-    Ok(Query {
-        body: query,
-        device,
-        wants_updates,
-    })
+    Ok(Query { body: query, device, wants_updates })
 }
 
 /// The code of `bad_msg_notification` for a message identifier that a client must not use.
 pub(crate) fn message_id_error(id: i64) -> Option<i32> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let age = i64::try_from(now).unwrap_or(0) - (id >> 32);
     match age {
         301.. => Some(16),
@@ -190,29 +163,13 @@ pub(crate) fn message_id_error(id: i64) -> Option<i32> {
 
 /// Two salts with the same value: the simulation changes salts only when a fault says so.
 pub(crate) fn future_salts(req_msg_id: i64, salt: i64) -> enums::FutureSalts {
-    let seconds = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = i32::try_from(seconds).unwrap_or(0);
     let salts = vec![
-        types::FutureSalt {
-            valid_since: now - 10,
-            valid_until: now + 1800,
-            salt,
-        },
-        types::FutureSalt {
-            valid_since: now + 1500,
-            valid_until: now + 3600,
-            salt,
-        },
+        types::FutureSalt { valid_since: now - 10, valid_until: now + 1800, salt },
+        types::FutureSalt { valid_since: now + 1500, valid_until: now + 3600, salt },
     ];
-    types::FutureSalts {
-        req_msg_id,
-        now,
-        salts: RawVec(salts),
-    }
-    .into()
+    types::FutureSalts { req_msg_id, now, salts: RawVec(salts) }.into()
 }
 
 /// The answer to a call.
@@ -227,11 +184,8 @@ pub(crate) fn rpc_result(request: i64, result: &RpcResult, compress: bool) -> Ve
         }
         Ok(answer) => body.extend_from_slice(answer),
         Err(error) => {
-            let error: enums::RpcError = types::RpcError {
-                error_code: error.code,
-                error_message: error.name.clone(),
-            }
-            .into();
+            let error: enums::RpcError =
+                types::RpcError { error_code: error.code, error_message: error.name.clone() }.into();
             error.serialize(&mut body);
         }
     }
@@ -252,9 +206,7 @@ pub(crate) fn plaintext(salt: i64, session: i64, message: &Message<'_>) -> Vec<u
     session.serialize(&mut plaintext);
     message.id.serialize(&mut plaintext);
     message.sequence.serialize(&mut plaintext);
-    i32::try_from(message.body.len())
-        .unwrap_or(i32::MAX)
-        .serialize(&mut plaintext);
+    i32::try_from(message.body.len()).unwrap_or(i32::MAX).serialize(&mut plaintext);
     plaintext.extend_from_slice(&message.body);
     plaintext
 }
@@ -265,11 +217,7 @@ mod tests {
     use super::*;
 
     fn message(body: &[u8]) -> Message<'_> {
-        Message {
-            id: 8,
-            sequence: 1,
-            body: Cow::Borrowed(body),
-        }
+        Message { id: 8, sequence: 1, body: Cow::Borrowed(body) }
     }
 
     #[test]
@@ -282,11 +230,7 @@ mod tests {
             4_i32.serialize(&mut body);
             body.extend(*b"abcd");
         }
-        let ids: Vec<i64> = unpack(message(&body))
-            .unwrap()
-            .iter()
-            .map(|message| message.id)
-            .collect();
+        let ids: Vec<i64> = unpack(message(&body)).unwrap().iter().map(|message| message.id).collect();
         assert_eq!(ids, [4, 12]);
         for length in 4..body.len() {
             assert!(unpack(message(&body[..length])).is_err(), "{length} bytes");
@@ -321,13 +265,7 @@ mod tests {
 
     #[test]
     fn message_identifiers_must_be_of_now_and_of_a_client() {
-        let now = i64::try_from(
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap()
-                .as_secs(),
-        )
-        .unwrap();
+        let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
         assert_eq!(message_id_error(now << 32), None);
         assert_eq!(message_id_error((now - 400) << 32), Some(16));
         assert_eq!(message_id_error((now + 100) << 32), Some(17));

@@ -46,10 +46,7 @@ impl Fault {
     /// An RPC error.
     #[must_use]
     pub fn error(code: i32, name: impl Into<String>) -> Self {
-        Self::Error {
-            code,
-            name: name.into(),
-        }
+        Self::Error { code, name: name.into() }
     }
 }
 
@@ -76,10 +73,7 @@ struct Planned {
 
 impl FaultPlan {
     pub(crate) fn add(&mut self, method: &str, account: Option<Arc<str>>, fault: Fault) {
-        self.0
-            .entry(method.to_owned())
-            .or_default()
-            .push_back(Planned { account, fault });
+        self.0.entry(method.to_owned()).or_default().push_back(Planned { account, fault });
     }
 
     /// Takes the first fault that is meant for this method and account.
@@ -88,9 +82,8 @@ impl FaultPlan {
             return None;
         }
         let queue = self.0.get_mut(method)?;
-        let position = queue.iter().position(|planned| {
-            planned.account.is_none() || planned.account.as_deref() == account
-        })?;
+        let position =
+            queue.iter().position(|planned| planned.account.is_none() || planned.account.as_deref() == account)?;
         let planned = queue.remove(position)?;
         if queue.is_empty() {
             self.0.remove(method);
@@ -110,14 +103,8 @@ mod tests {
         plan.add("messages.sendMessage", None, Fault::Ignore);
         plan.add("messages.sendMessage", None, Fault::Freeze);
         assert_eq!(plan.take("users.getUsers", Some("bob")), None);
-        assert_eq!(
-            plan.take("messages.sendMessage", Some("alice")),
-            Some(Fault::Ignore)
-        );
-        assert_eq!(
-            plan.take("messages.sendMessage", Some("bob")),
-            Some(Fault::Drop)
-        );
+        assert_eq!(plan.take("messages.sendMessage", Some("alice")), Some(Fault::Ignore));
+        assert_eq!(plan.take("messages.sendMessage", Some("bob")), Some(Fault::Drop));
         assert_eq!(plan.take("messages.sendMessage", None), Some(Fault::Freeze));
         assert_eq!(plan.take("messages.sendMessage", Some("bob")), None);
     }

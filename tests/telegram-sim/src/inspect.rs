@@ -73,11 +73,7 @@ impl DataCentre {
         let (of, key) = state.chat_of(place, account);
         let messages = state.messages(of);
         let viewer = state.accounts[account].user_id;
-        messages
-            .ids(key)
-            .iter()
-            .filter_map(|id| Message::new(messages.get(*id)?, viewer))
-            .collect()
+        messages.ids(key).iter().filter_map(|id| Message::new(messages.get(*id)?, viewer)).collect()
     }
 
     /// A bot writes to an account by itself. Returns the number of the message as the account sees it.
@@ -88,10 +84,7 @@ impl DataCentre {
         let mut state = self.inner.state();
         let account = existing(state.account_named(account), account);
         let bot = existing(bot_named(&state, bot), bot);
-        let place = Place::Private {
-            account,
-            with: state.bots[bot].user_id,
-        };
+        let place = Place::Private { account, with: state.bots[bot].user_id };
         let id = self.post_as_bot(&mut state, bot, place, None, message.into());
         i32::try_from(id).unwrap_or(0)
     }
@@ -100,34 +93,16 @@ impl DataCentre {
     ///
     /// # Panics
     /// When a name does not exist in the world.
-    pub fn bot_says_in(
-        &self,
-        bot: &str,
-        group: &str,
-        topic: Option<i32>,
-        message: impl Into<Content>,
-    ) {
+    pub fn bot_says_in(&self, bot: &str, group: &str, topic: Option<i32>, message: impl Into<Content>) {
         let mut state = self.inner.state();
         let place = existing(group_place(&state, group), group);
         let bot = existing(bot_named(&state, bot), bot);
         self.post_as_bot(&mut state, bot, place, topic, message.into());
     }
 
-    fn post_as_bot(
-        &self,
-        state: &mut State,
-        bot: usize,
-        place: Place,
-        topic: Option<i32>,
-        content: Content,
-    ) -> i64 {
+    fn post_as_bot(&self, state: &mut State, bot: usize, place: Place, topic: Option<i32>, content: Content) -> i64 {
         let from = state.bots[bot].user_id;
-        let draft = Draft {
-            from,
-            content: Arc::new(content),
-            reply_to: None,
-            topic,
-        };
+        let draft = Draft { from, content: Arc::new(content), reply_to: None, topic };
         let id = state.post(place, &draft, self.inner.clock.unix(), None);
         self.inner.bots[bot].memory().sent(Sent { place, id }, None);
         id
@@ -137,22 +112,11 @@ impl DataCentre {
     ///
     /// # Panics
     /// When the group does not exist in the world.
-    pub fn member_says(
-        &self,
-        group: &str,
-        stranger: &str,
-        topic: Option<i32>,
-        message: impl Into<Content>,
-    ) {
+    pub fn member_says(&self, group: &str, stranger: &str, topic: Option<i32>, message: impl Into<Content>) {
         let mut state = self.inner.state();
         let place = existing(group_place(&state, group), group);
         let from = state.stranger(stranger);
-        let draft = Draft {
-            from,
-            content: Arc::new(message.into()),
-            reply_to: None,
-            topic,
-        };
+        let draft = Draft { from, content: Arc::new(message.into()), reply_to: None, topic };
         state.post(place, &draft, self.inner.clock.unix(), None);
     }
 }

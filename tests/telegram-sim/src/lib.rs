@@ -54,8 +54,8 @@ mod transport;
 mod world;
 
 pub use bot::{
-    Bot, BotAction, BotContext, BotEvent, BotEventKind, BotUser, Effect, Pattern, PatternError,
-    Period, Rule, Script, ScriptAction, Target, Trigger,
+    Bot, BotAction, BotContext, BotEvent, BotEventKind, BotUser, Effect, Pattern, PatternError, Period, Rule, Script,
+    ScriptAction, Target, Trigger,
 };
 pub use centre::DataCentre;
 pub use clock::Clock;

@@ -130,22 +130,12 @@ pub struct Device {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:>6}  {}",
-            self.sequence,
-            self.time.format("%Y-%m-%d %H:%M:%S")
-        )?;
+        write!(f, "{:>6}  {}", self.sequence, self.time.format("%Y-%m-%d %H:%M:%S"))?;
         match self.connection {
             Some(connection) => write!(f, "  #{connection:<3}")?,
             None => write!(f, "  -   ")?,
         }
-        write!(
-            f,
-            " {:<10} {}",
-            self.account.as_deref().unwrap_or("-"),
-            self.event
-        )
+        write!(f, " {:<10} {}", self.account.as_deref().unwrap_or("-"), self.event)
     }
 }
 
@@ -157,11 +147,7 @@ impl fmt::Display for Event {
             Self::Device(device) => write!(
                 f,
                 "is {:?} on {:?}, version {:?}, language {:?}, api_id {}",
-                device.device_model,
-                device.system_version,
-                device.app_version,
-                device.lang_code,
-                device.api_id
+                device.device_model, device.system_version, device.app_version, device.lang_code, device.api_id
             ),
             Self::Call { method } => write!(f, "calls {method}"),
             Self::CodeRequested { account } => write!(f, "requests a login code for {account}"),
@@ -172,15 +158,7 @@ impl fmt::Display for Event {
             Self::PasswordRefused { account } => write!(f, "sends a wrong password for {account}"),
             Self::SignedIn { account } => write!(f, "signs in as {account}"),
             Self::SignedOut => f.write_str("signs out"),
-            Self::MessageSent {
-                chat,
-                topic,
-                text,
-                message_id,
-                reply_to,
-                duplicate,
-                ..
-            } => {
+            Self::MessageSent { chat, topic, text, message_id, reply_to, duplicate, .. } => {
                 write!(f, "sends {text:?} to {chat}")?;
                 if let Some(topic) = topic {
                     write!(f, ", topic {topic}")?;
@@ -188,31 +166,14 @@ impl fmt::Display for Event {
                 if let Some(reply_to) = reply_to {
                     write!(f, ", in reply to {reply_to}")?;
                 }
-                write!(
-                    f,
-                    " as message {message_id}{}",
-                    if *duplicate {
-                        " AGAIN (same random_id)"
-                    } else {
-                        ""
-                    }
-                )
+                write!(f, " as message {message_id}{}", if *duplicate { " AGAIN (same random_id)" } else { "" })
             }
-            Self::Click {
-                chat,
-                message_id,
-                data,
-                button_text,
-            } => write!(
+            Self::Click { chat, message_id, data, button_text } => write!(
                 f,
                 "presses {button_text:?} of message {message_id} in {chat} (data {:?})",
                 String::from_utf8_lossy(data)
             ),
-            Self::Edited {
-                chat,
-                message_id,
-                text,
-            } => write!(f, "edits message {message_id} in {chat} to {text:?}"),
+            Self::Edited { chat, message_id, text } => write!(f, "edits message {message_id} in {chat} to {text:?}"),
             Self::Deleted { message_ids } => write!(f, "deletes messages {message_ids:?}"),
         }
     }
@@ -232,37 +193,18 @@ struct Entries {
 
 impl Log {
     pub(crate) fn new(limit: usize) -> Self {
-        let entries = Entries {
-            kept: VecDeque::new(),
-            next_sequence: 1,
-            limit: limit.max(1),
-        };
-        Self {
-            entries: Mutex::new(entries),
-            changed: watch::channel(0).0,
-        }
+        let entries = Entries { kept: VecDeque::new(), next_sequence: 1, limit: limit.max(1) };
+        Self { entries: Mutex::new(entries), changed: watch::channel(0).0 }
     }
 
-    pub(crate) fn add(
-        &self,
-        time: DateTime<Utc>,
-        connection: Option<u64>,
-        account: Option<Arc<str>>,
-        event: Event,
-    ) {
+    pub(crate) fn add(&self, time: DateTime<Utc>, connection: Option<u64>, account: Option<Arc<str>>, event: Event) {
         let mut entries = self.lock();
         let sequence = entries.next_sequence;
         entries.next_sequence += 1;
         if entries.kept.len() >= entries.limit {
             entries.kept.pop_front();
         }
-        entries.kept.push_back(Entry {
-            sequence,
-            time,
-            connection,
-            account,
-            event,
-        });
+        entries.kept.push_back(Entry { sequence, time, connection, account, event });
         drop(entries);
         self.changed.send_replace(sequence);
     }
@@ -274,9 +216,7 @@ impl Log {
     /// The entries after `sequence`.
     pub(crate) fn since(&self, sequence: u64) -> Vec<Entry> {
         let entries = self.lock();
-        let start = entries
-            .kept
-            .partition_point(|entry| entry.sequence <= sequence);
+        let start = entries.kept.partition_point(|entry| entry.sequence <= sequence);
         entries.kept.range(start..).cloned().collect()
     }
 

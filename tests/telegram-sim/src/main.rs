@@ -44,18 +44,8 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
-    let Arguments {
-        command:
-            Command::Serve {
-                world,
-                listen,
-                speed,
-            },
-    } = Arguments::parse();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let Arguments { command: Command::Serve { world, listen, speed } } = Arguments::parse();
     match serve(world.as_deref(), listen, speed).await {
         Ok(()) => ExitCode::SUCCESS,
         Err((code, message)) => {
@@ -65,14 +55,11 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(
-    path: Option<&Path>,
-    listen: SocketAddr,
-    speed: Option<f64>,
-) -> Result<(), (u8, String)> {
+async fn serve(path: Option<&Path>, listen: SocketAddr, speed: Option<f64>) -> Result<(), (u8, String)> {
     let world = match path {
-        Some(path) => World::from_file(path)
-            .map_err(|error| (BAD_CONFIGURATION, format!("{}: {error}", path.display())))?,
+        Some(path) => {
+            World::from_file(path).map_err(|error| (BAD_CONFIGURATION, format!("{}: {error}", path.display())))?
+        }
         None => World::from_toml(EXAMPLE_WORLD)
             .map_err(|error| (BAD_CONFIGURATION, format!("the built-in world: {error}")))?,
     };
@@ -86,10 +73,7 @@ async fn serve(
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let centre = DataCentre::start_on(listen, world).await.map_err(failed)?;
     println!("The simulated data centre listens on {}.", centre.address());
-    println!(
-        "Point tgsignd at it with these lines:\n\n[telegram]\n{}",
-        centre.daemon_config()
-    );
+    println!("Point tgsignd at it with these lines:\n\n[telegram]\n{}", centre.daemon_config());
     tokio::select! {
         () = show(&centre) => {}
         _ = interrupt.recv() => {}

@@ -24,8 +24,7 @@ E418FC15E83EBEA0F87FA9FF5EED70050DED2849F47BF959D956850CE929851F\
 0D8115F635B105EE2E4E15D04B2454BF6F4FADF034B10403119CD8E3B92FCC5B";
 
 /// The safe prime of Telegram's servers; also the one of their key exchange.
-pub(crate) static PRIME: LazyLock<BigUint> =
-    LazyLock::new(|| BigUint::parse_bytes(PRIME_HEX, 16).unwrap_or_default());
+pub(crate) static PRIME: LazyLock<BigUint> = LazyLock::new(|| BigUint::parse_bytes(PRIME_HEX, 16).unwrap_or_default());
 
 /// Big-endian, padded to 256 bytes as every number of the protocol is. Larger numbers are cut to their low bytes;
 /// everything here is reduced modulo [`PRIME`] before.
@@ -48,11 +47,7 @@ impl Verifier {
     /// Costs 100 000 rounds of PBKDF2: call it outside of any lock, and not more than once per password.
     pub(crate) fn new(password: &str, salt1: [u8; 16], salt2: [u8; 16]) -> Self {
         let x = BigUint::from_bytes_be(&password_hash(password.as_bytes(), &salt1, &salt2));
-        Self {
-            salt1,
-            salt2,
-            v: generator().modpow(&x, &PRIME),
-        }
+        Self { salt1, salt2, v: generator().modpow(&x, &PRIME) }
     }
 }
 
@@ -68,11 +63,7 @@ impl Challenge {
         let secret = BigUint::from_bytes_be(&random::<256>());
         let k = BigUint::from_bytes_be(&sha256(&[&padded(&PRIME), &padded(&generator())]));
         let public = (k * &verifier.v + generator().modpow(&secret, &PRIME)) % &*PRIME;
-        Self {
-            id: i64::from_le_bytes(random()),
-            public: padded(&public),
-            secret,
-        }
+        Self { id: i64::from_le_bytes(random()), public: padded(&public), secret }
     }
 
     /// Whether `proof` (M1) shows that the client which chose `client_public` (A) knows the password.
@@ -128,11 +119,7 @@ mod tests {
 
     use super::*;
 
-    fn client_answer(
-        verifier: &Verifier,
-        challenge: &Challenge,
-        password: &str,
-    ) -> ([u8; 32], [u8; 256]) {
+    fn client_answer(verifier: &Verifier, challenge: &Challenge, password: &str) -> ([u8; 32], [u8; 256]) {
         calculate_2fa(
             &verifier.salt1,
             &verifier.salt2,
@@ -162,11 +149,7 @@ mod tests {
             ),
         ];
         for (rounds, expected) in cases {
-            assert_eq!(
-                to_hex(&pbkdf2_sha512(b"password", b"salt", rounds)),
-                expected,
-                "{rounds} rounds"
-            );
+            assert_eq!(to_hex(&pbkdf2_sha512(b"password", b"salt", rounds)), expected, "{rounds} rounds");
         }
     }
 
@@ -189,12 +172,7 @@ mod tests {
     fn refuses_a_degenerate_client_number() {
         let verifier = Verifier::new("password", random(), random());
         let challenge = Challenge::new(&verifier);
-        for public in [
-            vec![],
-            vec![0; 256],
-            padded(&PRIME).to_vec(),
-            vec![0xff; 4096],
-        ] {
+        for public in [vec![], vec![0; 256], padded(&PRIME).to_vec(), vec![0xff; 4096]] {
             assert!(!challenge.accepts(&verifier, &public, &[0; 32]));
         }
     }

@@ -27,10 +27,7 @@ pub(crate) struct Decoder {
 
 impl Decoder {
     /// The length of the first frame of `buffer` and its payload, or `None` when more bytes are needed.
-    pub(crate) fn decode<'a>(
-        &mut self,
-        buffer: &'a [u8],
-    ) -> Result<Option<(usize, &'a [u8])>, TransportError> {
+    pub(crate) fn decode<'a>(&mut self, buffer: &'a [u8]) -> Result<Option<(usize, &'a [u8])>, TransportError> {
         let Some(announced) = read_u32(buffer, 0) else {
             return Ok(None);
         };
@@ -38,21 +35,16 @@ impl Decoder {
         if !(OVERHEAD..=MAX_FRAME_LENGTH).contains(&length) {
             return Err(TransportError::Length(announced));
         }
-        let (Some(frame), Some(received), Some(checksum)) = (
-            buffer.get(..length),
-            read_u32(buffer, 4),
-            read_u32(buffer, length - 4),
-        ) else {
+        let (Some(frame), Some(received), Some(checksum)) =
+            (buffer.get(..length), read_u32(buffer, 4), read_u32(buffer, length - 4))
+        else {
             return Ok(None);
         };
         if checksum != crc32fast::hash(&frame[..length - 4]) {
             return Err(TransportError::Checksum);
         }
         if received != self.next_sequence {
-            return Err(TransportError::Sequence {
-                expected: self.next_sequence,
-                received,
-            });
+            return Err(TransportError::Sequence { expected: self.next_sequence, received });
         }
         self.next_sequence = self.next_sequence.wrapping_add(1);
         Ok(Some((length, &frame[8..length - 4])))
@@ -110,30 +102,17 @@ mod tests {
         for position in 4..frame.len() {
             let mut bad = frame.clone();
             bad[position] ^= 0x40;
-            assert_eq!(
-                Decoder::default().decode(&bad),
-                Err(TransportError::Checksum),
-                "byte {position}"
-            );
+            assert_eq!(Decoder::default().decode(&bad), Err(TransportError::Checksum), "byte {position}");
         }
         let mut decoder = Decoder::default();
         decoder.decode(&frame).unwrap();
-        assert_eq!(
-            decoder.decode(&frame),
-            Err(TransportError::Sequence {
-                expected: 1,
-                received: 0
-            })
-        );
+        assert_eq!(decoder.decode(&frame), Err(TransportError::Sequence { expected: 1, received: 0 }));
     }
 
     #[test]
     fn lengths_out_of_range_are_refused_before_anything_is_buffered() {
         for length in [0_u32, 11, 2 * 1024 * 1024, u32::MAX] {
-            assert_eq!(
-                Decoder::default().decode(&length.to_le_bytes()),
-                Err(TransportError::Length(length))
-            );
+            assert_eq!(Decoder::default().decode(&length.to_le_bytes()), Err(TransportError::Length(length)));
         }
     }
 }

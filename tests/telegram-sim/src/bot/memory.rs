@@ -31,19 +31,13 @@ struct UserMemory {
 
 impl BotMemory {
     pub(crate) fn context(&mut self, user: i64, now: DateTime<FixedOffset>) -> BotContext<'_> {
-        BotContext {
-            now,
-            memory: self.users.entry(user).or_default(),
-        }
+        BotContext { now, memory: self.users.entry(user).or_default() }
     }
 
     pub(crate) fn sent(&mut self, sent: Sent, name: Option<String>) {
         self.last.insert(sent.place, sent.id);
         if let Some(name) = name {
-            self.named
-                .entry(sent.place)
-                .or_default()
-                .insert(name, sent.id);
+            self.named.entry(sent.place).or_default().insert(name, sent.id);
         }
     }
 
@@ -52,11 +46,7 @@ impl BotMemory {
         let id = match target {
             Target::Pressed => pressed.or_else(last),
             Target::Last => last(),
-            Target::Named(name) => self
-                .named
-                .get(&place)
-                .and_then(|names| names.get(name))
-                .copied(),
+            Target::Named(name) => self.named.get(&place).and_then(|names| names.get(name)).copied(),
         }?;
         Some(Sent { place, id })
     }
@@ -105,26 +95,10 @@ mod tests {
     #[test]
     fn a_day_ends_at_midnight_of_the_bots_zone() {
         let mut memory = BotMemory::default();
-        assert!(
-            memory
-                .context(1, at("2026-01-01T23:59:59+08:00"))
-                .first_today("checkin")
-        );
-        assert!(
-            !memory
-                .context(1, at("2026-01-01T23:59:59+08:00"))
-                .first_today("checkin")
-        );
-        assert!(
-            memory
-                .context(2, at("2026-01-01T23:59:59+08:00"))
-                .first_today("checkin")
-        );
-        assert!(
-            memory
-                .context(1, at("2026-01-02T00:00:00+08:00"))
-                .first_today("checkin")
-        );
+        assert!(memory.context(1, at("2026-01-01T23:59:59+08:00")).first_today("checkin"));
+        assert!(!memory.context(1, at("2026-01-01T23:59:59+08:00")).first_today("checkin"));
+        assert!(memory.context(2, at("2026-01-01T23:59:59+08:00")).first_today("checkin"));
+        assert!(memory.context(1, at("2026-01-02T00:00:00+08:00")).first_today("checkin"));
     }
 
     #[test]

@@ -161,51 +161,31 @@ impl BotAction {
     /// Sends a message.
     #[must_use]
     pub fn send(content: Content) -> Self {
-        Effect::Send {
-            content,
-            reply: false,
-            name: None,
-        }
-        .into()
+        Effect::Send { content, reply: false, name: None }.into()
     }
 
     /// Replaces the pressed or last message.
     #[must_use]
     pub fn edit(content: Content) -> Self {
-        Effect::Edit {
-            target: Target::Pressed,
-            content,
-        }
-        .into()
+        Effect::Edit { target: Target::Pressed, content }.into()
     }
 
     /// Deletes the pressed or last message.
     #[must_use]
     pub fn delete() -> Self {
-        Effect::Delete {
-            target: Target::Pressed,
-        }
-        .into()
+        Effect::Delete { target: Target::Pressed }.into()
     }
 
     /// Answers the pressed button with a passing note.
     #[must_use]
     pub fn popup(text: impl Into<String>) -> Self {
-        Effect::Answer {
-            text: text.into(),
-            alert: false,
-        }
-        .into()
+        Effect::Answer { text: text.into(), alert: false }.into()
     }
 
     /// Answers the pressed button with a dialogue.
     #[must_use]
     pub fn alert(text: impl Into<String>) -> Self {
-        Effect::Answer {
-            text: text.into(),
-            alert: true,
-        }
-        .into()
+        Effect::Answer { text: text.into(), alert: true }.into()
     }
 
     /// The same after a wait.
@@ -218,9 +198,6 @@ impl BotAction {
 
 impl From<Effect> for BotAction {
     fn from(effect: Effect) -> Self {
-        Self {
-            after: Duration::ZERO,
-            effect,
-        }
+        Self { after: Duration::ZERO, effect }
     }
 }

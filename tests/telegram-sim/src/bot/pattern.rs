@@ -24,15 +24,8 @@ impl Pattern {
             Some(body) => (Some(body), true),
             None => (written.strip_suffix('/'), false),
         };
-        match body
-            .and_then(|body| body.strip_prefix('/'))
-            .filter(|body| !body.is_empty())
-        {
-            Some(body) => Ok(Self::Regex(
-                RegexBuilder::new(body)
-                    .case_insensitive(ignore_case)
-                    .build()?,
-            )),
+        match body.and_then(|body| body.strip_prefix('/')).filter(|body| !body.is_empty()) {
+            Some(body) => Ok(Self::Regex(RegexBuilder::new(body).case_insensitive(ignore_case).build()?)),
             None => Ok(Self::Exact(written.to_owned())),
         }
     }
@@ -72,20 +65,10 @@ mod tests {
 
     #[test]
     fn the_written_form_decides_between_text_and_expression() {
-        assert!(
-            matches!(Pattern::parse("/checkin").unwrap(), Pattern::Exact(text) if text == "/checkin")
-        );
+        assert!(matches!(Pattern::parse("/checkin").unwrap(), Pattern::Exact(text) if text == "/checkin"));
         assert!(matches!(Pattern::parse("/").unwrap(), Pattern::Exact(_)));
-        assert!(matches!(
-            Pattern::parse("/check.*/").unwrap(),
-            Pattern::Regex(_)
-        ));
-        assert!(
-            Pattern::parse("/CHECK/i")
-                .unwrap()
-                .find("please check")
-                .is_some()
-        );
+        assert!(matches!(Pattern::parse("/check.*/").unwrap(), Pattern::Regex(_)));
+        assert!(Pattern::parse("/CHECK/i").unwrap().find("please check").is_some());
         assert!(Pattern::parse("/(/").is_err());
     }
 }

@@ -17,10 +17,7 @@ pub(crate) struct BotRuntime {
 
 impl BotRuntime {
     pub(crate) fn new(behaviour: Arc<dyn Bot>) -> Self {
-        Self {
-            behaviour,
-            memory: Mutex::default(),
-        }
+        Self { behaviour, memory: Mutex::default() }
     }
 
     pub(crate) fn memory(&self) -> MutexGuard<'_, BotMemory> {
@@ -57,32 +54,18 @@ pub(crate) fn react(centre: &Arc<Inner>, stimulus: Stimulus, answerer: Option<An
         let event = describe(centre, &stimulus);
         let bot = &centre.bots[stimulus.bot];
         let mut memory = bot.memory();
-        let actions = bot
-            .behaviour
-            .on_event(&event, &mut memory.context(event.user.id, event.time));
+        let actions = bot.behaviour.on_event(&event, &mut memory.context(event.user.id, event.time));
         (event, actions)
     };
-    let is_answered_later = actions
-        .iter()
-        .any(|action| matches!(action.effect, Effect::Answer { .. } | Effect::NoAnswer));
+    let is_answered_later =
+        actions.iter().any(|action| matches!(action.effect, Effect::Answer { .. } | Effect::NoAnswer));
     let answerer = if is_answered_later {
         answerer
     } else {
-        answer(
-            answerer,
-            PressedAnswer {
-                text: None,
-                alert: false,
-            },
-        );
+        answer(answerer, PressedAnswer { text: None, alert: false });
         None
     };
-    let performance = Performance {
-        centre: centre.clone(),
-        stimulus,
-        event,
-        answerer,
-    };
+    let performance = Performance { centre: centre.clone(), stimulus, event, answerer };
     if actions.iter().all(|action| action.after.is_zero()) {
         performance.at_once(actions);
     } else {
@@ -100,11 +83,7 @@ fn describe(centre: &Inner, stimulus: &Stimulus) -> BotEvent {
     };
     BotEvent {
         time: now.with_timezone(&state.bots[stimulus.bot].utc_offset),
-        user: BotUser {
-            id: account.user_id,
-            account: account.name.clone(),
-            first_name: account.first_name.clone(),
-        },
+        user: BotUser { id: account.user_id, account: account.name.clone(), first_name: account.first_name.clone() },
         group,
         topic: stimulus.topic,
         message_id: stimulus.message_id,
@@ -145,25 +124,14 @@ impl Performance {
     fn perform(&mut self, effect: Effect) {
         let place = self.stimulus.place;
         let bot = &self.centre.bots[self.stimulus.bot];
-        let pressed = matches!(self.event.kind, BotEventKind::Button { .. })
-            .then_some(self.stimulus.place_id);
+        let pressed = matches!(self.event.kind, BotEventKind::Button { .. }).then_some(self.stimulus.place_id);
         let date = self.centre.clock.unix();
         match effect {
             Effect::Answer { text, alert } => {
-                answer(
-                    self.answerer.take(),
-                    PressedAnswer {
-                        text: Some(text),
-                        alert,
-                    },
-                );
+                answer(self.answerer.take(), PressedAnswer { text: Some(text), alert });
             }
             Effect::NoAnswer => self.answerer = None,
-            Effect::Send {
-                content,
-                reply,
-                name,
-            } => {
+            Effect::Send { content, reply, name } => {
                 if !is_sendable(&content) {
                     tracing::warn!(bot = %self.bot_name(), "a bot's message is empty or too long; it is not sent");
                     return;
@@ -181,11 +149,7 @@ impl Performance {
             }
             Effect::Edit { target, content } => {
                 let sent = bot.memory().find(place, &target, pressed);
-                let edited = sent.is_some_and(|sent| {
-                    self.centre
-                        .state()
-                        .edit(place, sent.id, content, date, None)
-                });
+                let edited = sent.is_some_and(|sent| self.centre.state().edit(place, sent.id, content, date, None));
                 if !edited {
                     tracing::warn!(bot = %self.bot_name(), ?target, "a bot edits a message that does not exist");
                 }

@@ -67,11 +67,7 @@ impl Bot for Script {
         let subject = match &event.kind {
             BotEventKind::Text { text, .. } => text,
             BotEventKind::Start { parameter } => {
-                texts = if parameter.is_empty() {
-                    "/start".to_owned()
-                } else {
-                    format!("/start {parameter}")
-                };
+                texts = if parameter.is_empty() { "/start".to_owned() } else { format!("/start {parameter}") };
                 &texts
             }
             BotEventKind::Button { data: bytes, .. } => {
@@ -82,27 +78,17 @@ impl Bot for Script {
         };
         for (index, rule) in self.rules.iter().enumerate() {
             let found = match (&rule.trigger, &event.kind) {
-                (Trigger::Start(pattern), BotEventKind::Start { parameter }) => {
-                    pattern.find(parameter)
-                }
-                (
-                    Trigger::Text(pattern),
-                    BotEventKind::Text { .. } | BotEventKind::Start { .. },
-                )
+                (Trigger::Start(pattern), BotEventKind::Start { parameter }) => pattern.find(parameter),
+                (Trigger::Text(pattern), BotEventKind::Text { .. } | BotEventKind::Start { .. })
                 | (Trigger::Button(pattern), BotEventKind::Button { .. })
                 | (Trigger::Dice(pattern), BotEventKind::Dice { .. }) => pattern.find(subject),
                 _ => None,
             };
             let Some(found) = found else { continue };
-            if rule
-                .when
-                .as_ref()
-                .is_some_and(|state| context.state().unwrap_or_default() != state)
-            {
+            if rule.when.as_ref().is_some_and(|state| context.state().unwrap_or_default() != state) {
                 continue;
             }
-            if rule.once_per == Some(Period::Day) && !context.first_today(&format!("rule {index}"))
-            {
+            if rule.once_per == Some(Period::Day) && !context.first_today(&format!("rule {index}")) {
                 continue;
             }
             return play(rule, &found, event, context);
@@ -115,12 +101,7 @@ impl Bot for Script {
     }
 }
 
-fn play(
-    rule: &Rule,
-    found: &Found<'_>,
-    event: &BotEvent,
-    context: &mut BotContext<'_>,
-) -> Vec<BotAction> {
+fn play(rule: &Rule, found: &Found<'_>, event: &BotEvent, context: &mut BotContext<'_>) -> Vec<BotAction> {
     let fill = |text: &str| fill(text, found, event);
     let mut actions = Vec::new();
     for action in &rule.actions {
@@ -130,29 +111,16 @@ fn play(
             }
             ScriptAction::Bot(action) => {
                 let effect = match &action.effect {
-                    Effect::Send {
-                        content,
-                        reply,
-                        name,
-                    } => Effect::Send {
-                        content: fill_content(content, &fill),
-                        reply: *reply,
-                        name: name.clone(),
-                    },
-                    Effect::Edit { target, content } => Effect::Edit {
-                        target: target.clone(),
-                        content: fill_content(content, &fill),
-                    },
-                    Effect::Answer { text, alert } => Effect::Answer {
-                        text: fill(text),
-                        alert: *alert,
-                    },
+                    Effect::Send { content, reply, name } => {
+                        Effect::Send { content: fill_content(content, &fill), reply: *reply, name: name.clone() }
+                    }
+                    Effect::Edit { target, content } => {
+                        Effect::Edit { target: target.clone(), content: fill_content(content, &fill) }
+                    }
+                    Effect::Answer { text, alert } => Effect::Answer { text: fill(text), alert: *alert },
                     other => other.clone(),
                 };
-                actions.push(BotAction {
-                    after: action.after,
-                    effect,
-                });
+                actions.push(BotAction { after: action.after, effect });
             }
         }
     }
@@ -172,24 +140,14 @@ fn fill_content(content: &Content, fill: &impl Fn(&str) -> String) -> Content {
                     ButtonAction::Url(url) => ButtonAction::Url(fill(url)),
                 },
             };
-            Markup::Inline(
-                rows.iter()
-                    .map(|row| row.iter().map(button).collect())
-                    .collect(),
-            )
+            Markup::Inline(rows.iter().map(|row| row.iter().map(button).collect()).collect())
         }
-        Markup::Keyboard(rows) => Markup::Keyboard(
-            rows.iter()
-                .map(|row| row.iter().map(|text| fill(text)).collect())
-                .collect(),
-        ),
+        Markup::Keyboard(rows) => {
+            Markup::Keyboard(rows.iter().map(|row| row.iter().map(|text| fill(text)).collect()).collect())
+        }
         Markup::RemoveKeyboard => Markup::RemoveKeyboard,
     });
-    Content {
-        text: fill(&content.text),
-        media: content.media.clone(),
-        markup,
-    }
+    Content { text: fill(&content.text), media: content.media.clone(), markup }
 }
 
 /// Replaces `{…}` where the name is known; other braces stay as they are.
@@ -231,11 +189,7 @@ mod tests {
     fn event(kind: BotEventKind) -> BotEvent {
         BotEvent {
             time: DateTime::parse_from_rfc3339("2026-03-04T05:06:07+08:00").unwrap(),
-            user: BotUser {
-                id: 1,
-                account: "alice".into(),
-                first_name: "Alice".into(),
-            },
+            user: BotUser { id: 1, account: "alice".into(), first_name: "Alice".into() },
             group: None,
             topic: None,
             message_id: 1,
@@ -244,20 +198,12 @@ mod tests {
     }
 
     fn text(text: &str) -> BotEvent {
-        event(BotEventKind::Text {
-            text: text.to_owned(),
-            reply_to: None,
-        })
+        event(BotEventKind::Text { text: text.to_owned(), reply_to: None })
     }
 
     fn rule(trigger: Trigger, reply: &str) -> Rule {
         let actions = vec![ScriptAction::Bot(BotAction::send(Content::text(reply)))];
-        Rule {
-            trigger,
-            when: None,
-            once_per: None,
-            actions,
-        }
+        Rule { trigger, when: None, once_per: None, actions }
     }
 
     fn replies(script: &Script, memory: &mut BotMemory, event: &BotEvent) -> Vec<String> {
@@ -283,18 +229,12 @@ mod tests {
     fn the_second_time_of_a_day_goes_to_the_next_rule() {
         let checkin = || Trigger::Text(Pattern::Exact("/checkin".into()));
         let script = Script::new(vec![
-            Rule {
-                once_per: Some(Period::Day),
-                ..rule(checkin(), "signed")
-            },
+            Rule { once_per: Some(Period::Day), ..rule(checkin(), "signed") },
             rule(checkin(), "already"),
         ]);
         let mut memory = BotMemory::default();
         assert_eq!(replies(&script, &mut memory, &text("/checkin")), ["signed"]);
-        assert_eq!(
-            replies(&script, &mut memory, &text("/checkin")),
-            ["already"]
-        );
+        assert_eq!(replies(&script, &mut memory, &text("/checkin")), ["already"]);
         let mut tomorrow = text("/checkin");
         tomorrow.time += chrono::TimeDelta::days(1);
         assert_eq!(replies(&script, &mut memory, &tomorrow), ["signed"]);
@@ -311,43 +251,27 @@ mod tests {
         take.actions.push(ScriptAction::SetState(String::new()));
         let script = Script::new(vec![ask, take]);
         let mut memory = BotMemory::default();
-        let got: Vec<_> = (0..3)
-            .flat_map(|_| replies(&script, &mut memory, &text("x")))
-            .collect();
+        let got: Vec<_> = (0..3).flat_map(|_| replies(&script, &mut memory, &text("x"))).collect();
         assert_eq!(got, ["captcha?", "thanks", "captcha?"]);
     }
 
     #[test]
     fn start_matches_by_parameter_and_as_text() {
-        let start = |parameter: &str| {
-            event(BotEventKind::Start {
-                parameter: parameter.into(),
-            })
-        };
+        let start = |parameter: &str| event(BotEventKind::Start { parameter: parameter.into() });
         let script = Script::new(vec![
-            rule(
-                Trigger::Start(Pattern::Exact("invite".into())),
-                "by parameter",
-            ),
+            rule(Trigger::Start(Pattern::Exact("invite".into())), "by parameter"),
             rule(Trigger::Text(Pattern::Exact("/start".into())), "as text"),
         ]);
         let mut memory = BotMemory::default();
-        assert_eq!(
-            replies(&script, &mut memory, &start("invite")),
-            ["by parameter"]
-        );
+        assert_eq!(replies(&script, &mut memory, &start("invite")), ["by parameter"]);
         assert_eq!(replies(&script, &mut memory, &start("")), ["as text"]);
         assert_eq!(replies(&script, &mut memory, &start("other")), [""; 0]);
     }
 
     #[test]
     fn an_unknown_button_is_not_answered() {
-        let press = event(BotEventKind::Button {
-            data: b"x".to_vec(),
-            text: "X".into(),
-        });
-        let actions =
-            Script::default().on_event(&press, &mut BotMemory::default().context(1, press.time));
+        let press = event(BotEventKind::Button { data: b"x".to_vec(), text: "X".into() });
+        let actions = Script::default().on_event(&press, &mut BotMemory::default().context(1, press.time));
         assert_eq!(actions, [Effect::NoAnswer.into()]);
     }
 }

@@ -18,9 +18,7 @@ fn code_hash(phone: &str) -> String {
 
 fn account_of_phone(call: &Call<'_>, phone: &str) -> Result<(usize, Arc<str>), RpcError> {
     let state = call.state();
-    let account = state
-        .phone(phone)
-        .ok_or_else(|| RpcError::bad_request("PHONE_NUMBER_INVALID"))?;
+    let account = state.phone(phone).ok_or_else(|| RpcError::bad_request("PHONE_NUMBER_INVALID"))?;
     Ok((account, state.accounts[account].name.clone()))
 }
 
@@ -169,9 +167,7 @@ pub(super) fn check_password(call: &Call<'_>) -> Outcome {
             let right = right.ok_or_else(|| RpcError::bad_request("SRP_ID_INVALID"))?;
             let name = centre.state().accounts[account].name.clone();
             let log = |event| {
-                centre
-                    .log
-                    .add(centre.clock.now(), Some(connection), None, event);
+                centre.log.add(centre.clock.now(), Some(connection), None, event);
             };
             if !right {
                 log(Event::PasswordRefused { account: name });
@@ -185,17 +181,13 @@ pub(super) fn check_password(call: &Call<'_>) -> Outcome {
     })
 }
 
-fn begin_check(
-    call: &Call<'_>,
-) -> Result<(types::InputCheckPasswordSrp, usize, Arc<PasswordState>), RpcError> {
+fn begin_check(call: &Call<'_>) -> Result<(types::InputCheckPasswordSrp, usize, Arc<PasswordState>), RpcError> {
     let request: f::auth::CheckPassword = call.read()?;
     let (account, password) = account_with_password(call)?;
     let password = password.ok_or_else(|| RpcError::bad_request("PASSWORD_EMPTY"))?;
     match request.password {
         enums::InputCheckPasswordSrp::Srp(srp) => Ok((srp, account, password)),
-        enums::InputCheckPasswordSrp::InputCheckPasswordEmpty => {
-            Err(RpcError::bad_request("PASSWORD_HASH_INVALID"))
-        }
+        enums::InputCheckPasswordSrp::InputCheckPasswordEmpty => Err(RpcError::bad_request("PASSWORD_HASH_INVALID")),
     }
 }
 
@@ -203,10 +195,7 @@ fn begin_check(
 async fn blocking(work: impl FnOnce() -> RpcResult + Send + 'static) -> RpcResult {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(_) => Err(RpcError {
-            code: 500,
-            name: "INTERNAL".to_owned(),
-        }),
+        Err(_) => Err(RpcError { code: 500, name: "INTERNAL".to_owned() }),
     }
 }
 
@@ -214,11 +203,7 @@ pub(super) fn log_out(call: &Call<'_>, account: usize) -> RpcResult {
     let _: f::auth::LogOut = call.read()?;
     call.key.set_login(Login::SignedOut);
     let connection = call.connection;
-    call.state().accounts[account]
-        .subscribers
-        .retain(|subscriber| subscriber.connection != connection);
+    call.state().accounts[account].subscribers.retain(|subscriber| subscriber.connection != connection);
     call.log(Event::SignedOut);
-    answer::<f::auth::LogOut>(types::auth::LoggedOut {
-        future_auth_token: None,
-    })
+    answer::<f::auth::LogOut>(types::auth::LoggedOut { future_auth_token: None })
 }

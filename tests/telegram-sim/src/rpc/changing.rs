@@ -19,9 +19,7 @@ pub(super) fn edit_message(call: &Call<'_>, account: usize) -> RpcResult {
     let place = peers::place(&state, account, &request.peer, Need::Write)?;
     let of = peers::box_of(place, account);
     let invalid = || RpcError::bad_request("MESSAGE_ID_INVALID");
-    let place_id = state
-        .place_id(place, request.id, account)
-        .ok_or_else(invalid)?;
+    let place_id = state.place_id(place, request.id, account).ok_or_else(invalid)?;
     let message = state.messages(of).get(request.id).ok_or_else(invalid)?;
     let old = message.content().ok_or_else(invalid)?;
     if message.from != state.accounts[account].user_id {
@@ -31,26 +29,12 @@ pub(super) fn edit_message(call: &Call<'_>, account: usize) -> RpcResult {
     if text == old.text {
         return Err(RpcError::bad_request("MESSAGE_NOT_MODIFIED"));
     }
-    let content = Content {
-        text: text.clone(),
-        media: None,
-        markup: old.markup.clone(),
-    };
-    state.edit(
-        place,
-        place_id,
-        content,
-        call.centre.clock.unix(),
-        Some(call.connection),
-    );
+    let content = Content { text: text.clone(), media: None, markup: old.markup.clone() };
+    state.edit(place, place_id, content, call.centre.clock.unix(), Some(call.connection));
     let updates = View::new(&state, account).updates(of, &Change::Edited(request.id));
     let chat = state.place_name(place);
     drop(state);
-    call.log(Event::Edited {
-        chat,
-        message_id: request.id,
-        text,
-    });
+    call.log(Event::Edited { chat, message_id: request.id, text });
     answer::<f::messages::EditMessage>(updates)
 }
 
@@ -88,12 +72,7 @@ pub(super) fn delete_channel_messages(call: &Call<'_>, account: usize) -> RpcRes
     let group = peers::channel(&state, account, &request.channel, Need::Write)?;
     let of = BoxRef::Supergroup(group);
     let own = state.accounts[account].user_id;
-    if request
-        .id
-        .iter()
-        .filter_map(|id| state.messages(of).get(*id))
-        .any(|message| message.from != own)
-    {
+    if request.id.iter().filter_map(|id| state.messages(of).get(*id)).any(|message| message.from != own) {
         return Err(RpcError::forbidden("MESSAGE_DELETE_FORBIDDEN"));
     }
     let change = state.delete_in(of, &request.id, date, Some(call.connection));

@@ -24,33 +24,20 @@ impl<'a> Conversation<'a> {
             ChatKey::Supergroup(group) => BoxRef::Supergroup(group),
             ChatKey::User(_) | ChatKey::Group(_) => BoxRef::Account(account),
         };
-        Self {
-            of,
-            chat,
-            top: state.messages(of).top(chat),
-        }
+        Self { of, chat, top: state.messages(of).top(chat) }
     }
 
     /// Newest first, in an order that pages can be cut from.
     fn order(&self) -> Reverse<(i32, i32, ChatKey)> {
-        Reverse((
-            self.top.map_or(0, |top| top.date),
-            self.top.map_or(0, |top| top.id),
-            self.chat,
-        ))
+        Reverse((self.top.map_or(0, |top| top.date), self.top.map_or(0, |top| top.id), self.chat))
     }
 
     fn dialog(&self, view: &View<'_>, state: &State, account: usize) -> enums::Dialog {
         let messages = state.messages(self.of);
         let (read_until, pts) = match self.chat {
-            ChatKey::Supergroup(group) => (
-                state.groups[group]
-                    .read_until
-                    .get(&account)
-                    .copied()
-                    .unwrap_or(0),
-                Some(messages.pts()),
-            ),
+            ChatKey::Supergroup(group) => {
+                (state.groups[group].read_until.get(&account).copied().unwrap_or(0), Some(messages.pts()))
+            }
             ChatKey::User(_) | ChatKey::Group(_) => (messages.read_until(self.chat), None),
         };
         let top_message = self.top.map_or(0, |top| top.id);
@@ -94,10 +81,7 @@ fn listed(state: &State, account: usize, conversations: &[Conversation<'_>]) -> 
         }
     }
     Listed {
-        dialogs: conversations
-            .iter()
-            .map(|conversation| conversation.dialog(&view, state, account))
-            .collect(),
+        dialogs: conversations.iter().map(|conversation| conversation.dialog(&view, state, account)).collect(),
         messages: conversations
             .iter()
             .filter_map(|conversation| conversation.top)
@@ -112,68 +96,33 @@ pub(super) fn get_dialogs(call: &Call<'_>, account: usize) -> RpcResult {
     let request: f::messages::GetDialogs = call.read()?;
     let state = call.state();
     let own = &state.accounts[account];
-    let groups = own
-        .groups
-        .iter()
-        .map(|&group| match state.groups[group].kind {
-            GroupKind::Basic => ChatKey::Group(group),
-            GroupKind::Supergroup => ChatKey::Supergroup(group),
-        });
-    let private = own
-        .messages
-        .chats()
-        .filter(|chat| matches!(chat, ChatKey::User(_)));
-    let mut all: Vec<Conversation<'_>> = groups
-        .chain(private)
-        .map(|chat| Conversation::new(&state, account, chat))
-        .collect();
+    let groups = own.groups.iter().map(|&group| match state.groups[group].kind {
+        GroupKind::Basic => ChatKey::Group(group),
+        GroupKind::Supergroup => ChatKey::Supergroup(group),
+    });
+    let private = own.messages.chats().filter(|chat| matches!(chat, ChatKey::User(_)));
+    let mut all: Vec<Conversation<'_>> =
+        groups.chain(private).map(|chat| Conversation::new(&state, account, chat)).collect();
     all.sort_by_key(Conversation::order);
     let after = match &request.offset_peer {
         enums::InputPeer::Empty => None,
-        peer => Some(
-            state
-                .chat_of(peers::place(&state, account, peer, Need::Read)?, account)
-                .1,
-        ),
+        peer => Some(state.chat_of(peers::place(&state, account, peer, Need::Read)?, account).1),
     };
     let start = match after {
-        Some(chat) => all
-            .iter()
-            .position(|conversation| conversation.chat == chat)
-            .map_or(0, |position| position + 1),
-        None if request.offset_date > 0 => all.partition_point(|conversation| {
-            conversation
-                .top
-                .is_some_and(|top| top.date >= request.offset_date)
-        }),
+        Some(chat) => all.iter().position(|conversation| conversation.chat == chat).map_or(0, |position| position + 1),
+        None if request.offset_date > 0 => {
+            all.partition_point(|conversation| conversation.top.is_some_and(|top| top.date >= request.offset_date))
+        }
         None => 0,
     };
     let limit = usize::try_from(request.limit).unwrap_or(0).min(100);
     let page = &all[start..(start + limit).min(all.len())];
-    let Listed {
-        dialogs,
-        messages,
-        chats,
-        users,
-    } = listed(&state, account, page);
+    let Listed { dialogs, messages, chats, users } = listed(&state, account, page);
     let dialogs: enums::messages::Dialogs = if page.len() == all.len() {
-        types::messages::Dialogs {
-            dialogs,
-            messages,
-            chats,
-            users,
-        }
-        .into()
+        types::messages::Dialogs { dialogs, messages, chats, users }.into()
     } else {
         let count = i32::try_from(all.len()).unwrap_or(i32::MAX);
-        types::messages::DialogsSlice {
-            count,
-            dialogs,
-            messages,
-            chats,
-            users,
-        }
-        .into()
+        types::messages::DialogsSlice { count, dialogs, messages, chats, users }.into()
     };
     answer::<f::messages::GetDialogs>(dialogs)
 }
@@ -187,31 +136,11 @@ pub(super) fn get_peer_dialogs(call: &Call<'_>, account: usize) -> RpcResult {
             return Err(RpcError::bad_request("FOLDER_ID_INVALID"));
         };
         let place = peers::place(&state, account, &peer.peer, Need::Read)?;
-        conversations.push(Conversation::new(
-            &state,
-            account,
-            state.chat_of(place, account).1,
-        ));
+        conversations.push(Conversation::new(&state, account, state.chat_of(place, account).1));
     }
-    let Listed {
-        dialogs,
-        messages,
-        chats,
-        users,
-    } = listed(&state, account, &conversations);
-    let state = state_of(
-        &View::new(&state, account),
-        &state,
-        account,
-        call.centre.clock.unix(),
-    );
-    answer::<f::messages::GetPeerDialogs>(types::messages::PeerDialogs {
-        dialogs,
-        messages,
-        chats,
-        users,
-        state,
-    })
+    let Listed { dialogs, messages, chats, users } = listed(&state, account, &conversations);
+    let state = state_of(&View::new(&state, account), &state, account, call.centre.clock.unix());
+    answer::<f::messages::GetPeerDialogs>(types::messages::PeerDialogs { dialogs, messages, chats, users, state })
 }
 
 fn forum(state: &State, account: usize, peer: &enums::InputPeer) -> Result<usize, RpcError> {
@@ -229,15 +158,8 @@ pub(super) fn get_forum_topics(call: &Call<'_>, account: usize) -> RpcResult {
     let wanted = request.q.unwrap_or_default().to_lowercase();
     let mut topics = vec![GENERAL_TOPIC];
     topics.extend(&state.groups[group].topics);
-    topics.retain(|topic| {
-        topic_title(&state, group, *topic)
-            .to_lowercase()
-            .contains(&wanted)
-    });
-    let start = topics
-        .iter()
-        .position(|topic| *topic == request.offset_topic)
-        .map_or(0, |position| position + 1);
+    topics.retain(|topic| topic_title(&state, group, *topic).to_lowercase().contains(&wanted));
+    let start = topics.iter().position(|topic| *topic == request.offset_topic).map_or(0, |position| position + 1);
     let limit = usize::try_from(request.limit).unwrap_or(0).min(100);
     let page = &topics[start..(start + limit).min(topics.len())];
     let count = i32::try_from(topics.len()).unwrap_or(i32::MAX);
@@ -255,11 +177,7 @@ pub(super) fn get_forum_topics_by_id(call: &Call<'_>, account: usize) -> RpcResu
 }
 
 fn topic_title(state: &State, group: usize, topic: i32) -> &str {
-    match state.groups[group]
-        .messages
-        .get(topic)
-        .map(|message| &message.body)
-    {
+    match state.groups[group].messages.get(topic).map(|message| &message.body) {
         Some(Body::TopicCreated { title }) => title,
         _ => "General",
     }
@@ -281,12 +199,7 @@ fn forum_topics(
     let mut newest = Vec::new();
     for &id in topics {
         let in_topic = |message: &&Stored| message.topic == Some(id) || message.id == id;
-        let top = messages
-            .ids(chat)
-            .iter()
-            .rev()
-            .filter_map(|id| messages.get(*id))
-            .find(in_topic);
+        let top = messages.ids(chat).iter().rev().filter_map(|id| messages.get(*id)).find(in_topic);
         if let Some(top) = top {
             cast.message(top);
             newest.push(view.message(top));
@@ -308,11 +221,7 @@ fn forum_topics(
                 icon_color: TOPIC_COLOUR,
                 icon_emoji_id: None,
                 top_message,
-                read_inbox_max_id: state.groups[group]
-                    .read_until
-                    .get(&account)
-                    .copied()
-                    .unwrap_or(0),
+                read_inbox_max_id: state.groups[group].read_until.get(&account).copied().unwrap_or(0),
                 read_outbox_max_id: top_message,
                 unread_count: 0,
                 unread_mentions_count: 0,

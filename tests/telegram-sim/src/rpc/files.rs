@@ -20,9 +20,7 @@ pub(super) fn get_file(call: &Call<'_>, account: usize) -> RpcResult {
     if !(1..=MAX_LIMIT).contains(&request.limit) || i64::from(request.limit) % block != 0 {
         return Err(RpcError::bad_request("LIMIT_INVALID"));
     }
-    let offset = usize::try_from(request.offset)
-        .ok()
-        .filter(|_| request.offset % block == 0);
+    let offset = usize::try_from(request.offset).ok().filter(|_| request.offset % block == 0);
     let offset = offset.ok_or_else(|| RpcError::bad_request("OFFSET_INVALID"))?;
     let state = call.state();
     let own = state.accounts[account].user_id;
@@ -39,15 +37,9 @@ pub(super) fn get_file(call: &Call<'_>, account: usize) -> RpcResult {
     }
     let bytes = photo.bytes();
     let start = offset.min(bytes.len());
-    let end = start
-        .saturating_add(usize::try_from(request.limit).unwrap_or(0))
-        .min(bytes.len());
+    let end = start.saturating_add(usize::try_from(request.limit).unwrap_or(0)).min(bytes.len());
     answer::<f::upload::GetFile>(types::upload::File {
-        r#type: if photo.is_png() {
-            enums::storage::FileType::FilePng
-        } else {
-            enums::storage::FileType::FileJpeg
-        },
+        r#type: if photo.is_png() { enums::storage::FileType::FilePng } else { enums::storage::FileType::FileJpeg },
         mtime: 0,
         bytes: bytes[start..end].to_vec(),
     })

@@ -9,39 +9,17 @@ use crate::state::{BoxRef, ChatKey, Place, State, Stored, Window};
 use crate::tl::{Cast, View};
 
 /// A page of a list of messages, newest first.
-fn page(
-    state: &State,
-    account: usize,
-    of: BoxRef,
-    ids: &[i32],
-    window: Window,
-) -> enums::messages::Messages {
+fn page(state: &State, account: usize, of: BoxRef, ids: &[i32], window: Window) -> enums::messages::Messages {
     let messages = state.messages(of);
     let range = window.page(ids, |id| messages.date_of(id));
     let is_everything = range.len() == ids.len();
-    let found: Vec<&Stored> = ids[range]
-        .iter()
-        .rev()
-        .filter_map(|id| messages.get(*id))
-        .collect();
+    let found: Vec<&Stored> = ids[range].iter().rev().filter_map(|id| messages.get(*id)).collect();
     let count = i32::try_from(ids.len()).unwrap_or(i32::MAX);
-    list(
-        state,
-        account,
-        of,
-        &found,
-        (!is_everything).then_some(count),
-    )
+    list(state, account, of, &found, (!is_everything).then_some(count))
 }
 
 /// Messages with everyone in them. `total` is given when there are more.
-fn list(
-    state: &State,
-    account: usize,
-    of: BoxRef,
-    found: &[&Stored],
-    total: Option<i32>,
-) -> enums::messages::Messages {
+fn list(state: &State, account: usize, of: BoxRef, found: &[&Stored], total: Option<i32>) -> enums::messages::Messages {
     let view = View::new(state, account);
     let mut cast = Cast::default();
     for message in found {
@@ -65,13 +43,7 @@ fn list(
             users,
         }
         .into(),
-        (BoxRef::Account(_), None) => types::messages::Messages {
-            messages,
-            topics: Vec::new(),
-            chats,
-            users,
-        }
-        .into(),
+        (BoxRef::Account(_), None) => types::messages::Messages { messages, topics: Vec::new(), chats, users }.into(),
         (BoxRef::Account(_), Some(count)) => types::messages::MessagesSlice {
             inexact: false,
             count,
@@ -100,22 +72,11 @@ pub(super) fn get_history(call: &Call<'_>, account: usize) -> RpcResult {
         max_id: request.max_id,
         min_id: request.min_id,
     };
-    answer::<f::messages::GetHistory>(page(
-        &state,
-        account,
-        of,
-        state.messages(of).ids(chat),
-        window,
-    ))
+    answer::<f::messages::GetHistory>(page(&state, account, of, state.messages(of).ids(chat), window))
 }
 
 /// The messages of a chat that fulfil a condition, ascending.
-fn filtered(
-    state: &State,
-    of: BoxRef,
-    chat: ChatKey,
-    condition: impl Fn(&Stored) -> bool,
-) -> Vec<i32> {
+fn filtered(state: &State, of: BoxRef, chat: ChatKey, condition: impl Fn(&Stored) -> bool) -> Vec<i32> {
     let messages = state.messages(of);
     let fulfils = |id: &i32| messages.get(*id).is_some_and(&condition);
     messages.ids(chat).iter().copied().filter(fulfils).collect()
@@ -127,9 +88,7 @@ pub(super) fn get_replies(call: &Call<'_>, account: usize) -> RpcResult {
     let place = peers::place(&state, account, &request.peer, Need::Read)?;
     let (of, chat) = state.chat_of(place, account);
     let root = request.msg_id;
-    let ids = filtered(&state, of, chat, |message| {
-        message.topic == Some(root) || message.reply_to == Some(root)
-    });
+    let ids = filtered(&state, of, chat, |message| message.topic == Some(root) || message.reply_to == Some(root));
     let window = Window {
         offset_id: request.offset_id,
         offset_date: request.offset_date,
@@ -163,16 +122,10 @@ pub(super) fn search(call: &Call<'_>, account: usize) -> RpcResult {
     let query = request.q.to_lowercase();
     let ids = filtered(&state, of, chat, |message| {
         from.is_none_or(|from| message.from == from)
-            && request
-                .top_msg_id
-                .is_none_or(|topic| message.topic == Some(topic))
+            && request.top_msg_id.is_none_or(|topic| message.topic == Some(topic))
             && (request.min_date == 0 || message.date > request.min_date)
             && (request.max_date == 0 || message.date < request.max_date)
-            && (!only_photos
-                || matches!(
-                    message.content().and_then(|c| c.media.as_ref()),
-                    Some(Media::Photo(_))
-                ))
+            && (!only_photos || matches!(message.content().and_then(|c| c.media.as_ref()), Some(Media::Photo(_))))
             && message.content().is_some()
             && message.text().to_lowercase().contains(&query)
     });
@@ -201,10 +154,9 @@ fn by_id(
     for input in asked.iter().take(100) {
         let id = match input {
             enums::InputMessage::Id(input) => input.id,
-            enums::InputMessage::ReplyTo(input) => messages
-                .get(input.id)
-                .and_then(|message| message.reply_to)
-                .unwrap_or(0),
+            enums::InputMessage::ReplyTo(input) => {
+                messages.get(input.id).and_then(|message| message.reply_to).unwrap_or(0)
+            }
             enums::InputMessage::Pinned | enums::InputMessage::CallbackQuery(_) => {
                 return Err(RpcError::bad_request("MESSAGE_NOT_SIMULATED"));
             }
@@ -219,13 +171,7 @@ fn by_id(
     }
     let (chats, users) = (view.groups(&cast), view.users(&cast));
     Ok(match of {
-        BoxRef::Account(_) => types::messages::Messages {
-            messages: found,
-            topics: Vec::new(),
-            chats,
-            users,
-        }
-        .into(),
+        BoxRef::Account(_) => types::messages::Messages { messages: found, topics: Vec::new(), chats, users }.into(),
         BoxRef::Supergroup(_) => types::messages::ChannelMessages {
             inexact: false,
             pts: messages.pts(),
@@ -242,24 +188,14 @@ fn by_id(
 
 pub(super) fn get_messages(call: &Call<'_>, account: usize) -> RpcResult {
     let request: f::messages::GetMessages = call.read()?;
-    answer::<f::messages::GetMessages>(by_id(
-        &call.state(),
-        account,
-        BoxRef::Account(account),
-        &request.id,
-    )?)
+    answer::<f::messages::GetMessages>(by_id(&call.state(), account, BoxRef::Account(account), &request.id)?)
 }
 
 pub(super) fn get_channel_messages(call: &Call<'_>, account: usize) -> RpcResult {
     let request: f::channels::GetMessages = call.read()?;
     let state = call.state();
     let group = peers::channel(&state, account, &request.channel, Need::Read)?;
-    answer::<f::channels::GetMessages>(by_id(
-        &state,
-        account,
-        BoxRef::Supergroup(group),
-        &request.id,
-    )?)
+    answer::<f::channels::GetMessages>(by_id(&state, account, BoxRef::Supergroup(group), &request.id)?)
 }
 
 pub(super) fn read_history(call: &Call<'_>, account: usize) -> RpcResult {
@@ -285,11 +221,7 @@ pub(super) fn read_channel_history(call: &Call<'_>, account: usize) -> RpcResult
     let index = peers::channel(&state, account, &request.channel, Need::Read)?;
     let group = &mut state.groups[index];
     let newest = group.messages.next_id() - 1;
-    let until = if request.max_id > 0 {
-        request.max_id.min(newest)
-    } else {
-        newest
-    };
+    let until = if request.max_id > 0 { request.max_id.min(newest) } else { newest };
     let read = group.read_until.entry(account).or_insert(0);
     let is_new = until > *read;
     *read = until.max(*read);

@@ -27,9 +27,7 @@ mod updates;
 use std::pin::Pin;
 use std::sync::{Arc, MutexGuard};
 
-use grammers_tl_types::{
-    Deserializable, Identifiable, RemoteCall, Serializable, enums, functions as f, types,
-};
+use grammers_tl_types::{Deserializable, Identifiable, RemoteCall, Serializable, enums, functions as f, types};
 use tokio::sync::oneshot;
 
 use crate::bot::{PressedAnswer, Stimulus, react};
@@ -47,24 +45,15 @@ pub(crate) struct RpcError {
 
 impl RpcError {
     fn bad_request(name: &str) -> Self {
-        Self {
-            code: 400,
-            name: name.to_owned(),
-        }
+        Self { code: 400, name: name.to_owned() }
     }
 
     fn unauthorised(name: &str) -> Self {
-        Self {
-            code: 401,
-            name: name.to_owned(),
-        }
+        Self { code: 401, name: name.to_owned() }
     }
 
     fn forbidden(name: &str) -> Self {
-        Self {
-            code: 403,
-            name: name.to_owned(),
-        }
+        Self { code: 403, name: name.to_owned() }
     }
 }
 
@@ -86,19 +75,13 @@ pub(crate) struct Outcome {
 
 impl From<RpcResult> for Outcome {
     fn from(result: RpcResult) -> Self {
-        Self {
-            answer: Answer::Ready(result),
-            stimuli: Vec::new(),
-        }
+        Self { answer: Answer::Ready(result), stimuli: Vec::new() }
     }
 }
 
 impl Outcome {
     fn later(result: impl Future<Output = RpcResult> + Send + 'static) -> Self {
-        Self {
-            answer: Answer::Later(Box::pin(result)),
-            stimuli: Vec::new(),
-        }
+        Self { answer: Answer::Later(Box::pin(result)), stimuli: Vec::new() }
     }
 }
 
@@ -116,12 +99,7 @@ pub(crate) struct Call<'a> {
 impl Call<'_> {
     pub(crate) fn log(&self, event: Event) {
         let time = self.centre.clock.now();
-        self.centre.log.add(
-            time,
-            Some(self.connection),
-            self.account_name.clone(),
-            event,
-        );
+        self.centre.log.add(time, Some(self.connection), self.account_name.clone(), event);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -144,10 +122,7 @@ where
 }
 
 /// Has the bots react.
-pub(crate) fn stimulate(
-    centre: &Arc<Inner>,
-    stimuli: Vec<(Stimulus, Option<oneshot::Sender<PressedAnswer>>)>,
-) {
+pub(crate) fn stimulate(centre: &Arc<Inner>, stimuli: Vec<(Stimulus, Option<oneshot::Sender<PressedAnswer>>)>) {
     for (stimulus, answerer) in stimuli {
         react(centre, stimulus, answerer);
     }
@@ -156,17 +131,13 @@ pub(crate) fn stimulate(
 /// Carries a call out.
 pub(crate) fn dispatch(call: &Call<'_>) -> Outcome {
     match call.constructor {
-        f::help::GetConfig::CONSTRUCTOR_ID => {
-            answer::<f::help::GetConfig>(tl::config(call.centre.clock.unix())).into()
-        }
-        f::help::GetNearestDc::CONSTRUCTOR_ID => {
-            answer::<f::help::GetNearestDc>(types::NearestDc {
-                country: "XX".to_owned(),
-                this_dc: DC_ID,
-                nearest_dc: DC_ID,
-            })
-            .into()
-        }
+        f::help::GetConfig::CONSTRUCTOR_ID => answer::<f::help::GetConfig>(tl::config(call.centre.clock.unix())).into(),
+        f::help::GetNearestDc::CONSTRUCTOR_ID => answer::<f::help::GetNearestDc>(types::NearestDc {
+            country: "XX".to_owned(),
+            this_dc: DC_ID,
+            nearest_dc: DC_ID,
+        })
+        .into(),
         f::auth::SendCode::CONSTRUCTOR_ID => auth::send_code(call).into(),
         f::auth::ResendCode::CONSTRUCTOR_ID => auth::resend_code(call).into(),
         f::auth::SignIn::CONSTRUCTOR_ID => auth::sign_in(call).into(),
@@ -175,9 +146,7 @@ pub(crate) fn dispatch(call: &Call<'_>) -> Outcome {
         _ => match (call.account, call.key.login()) {
             (Some(account), _) => dispatch_signed_in(call, account),
             (None, Login::Revoked(name)) => Err(RpcError::unauthorised(name)).into(),
-            (None, Login::PasswordDue(_)) => {
-                Err(RpcError::unauthorised("SESSION_PASSWORD_NEEDED")).into()
-            }
+            (None, Login::PasswordDue(_)) => Err(RpcError::unauthorised("SESSION_PASSWORD_NEEDED")).into(),
             (None, _) => Err(RpcError::unauthorised("AUTH_KEY_UNREGISTERED")).into(),
         },
     }
@@ -202,9 +171,7 @@ fn dispatch_signed_in(call: &Call<'_>, account: usize) -> Outcome {
         f::channels::GetChannels::CONSTRUCTOR_ID => peers::get_channels(call, account),
         f::messages::EditMessage::CONSTRUCTOR_ID => changing::edit_message(call, account),
         f::messages::DeleteMessages::CONSTRUCTOR_ID => changing::delete_messages(call, account),
-        f::channels::DeleteMessages::CONSTRUCTOR_ID => {
-            changing::delete_channel_messages(call, account)
-        }
+        f::channels::DeleteMessages::CONSTRUCTOR_ID => changing::delete_channel_messages(call, account),
         f::messages::GetHistory::CONSTRUCTOR_ID => history::get_history(call, account),
         f::messages::GetReplies::CONSTRUCTOR_ID => history::get_replies(call, account),
         f::messages::Search::CONSTRUCTOR_ID => history::search(call, account),
@@ -215,24 +182,17 @@ fn dispatch_signed_in(call: &Call<'_>, account: usize) -> Outcome {
         f::messages::GetDialogs::CONSTRUCTOR_ID => dialogs::get_dialogs(call, account),
         f::messages::GetPeerDialogs::CONSTRUCTOR_ID => dialogs::get_peer_dialogs(call, account),
         f::messages::GetForumTopics::CONSTRUCTOR_ID => dialogs::get_forum_topics(call, account),
-        f::messages::GetForumTopicsById::CONSTRUCTOR_ID => {
-            dialogs::get_forum_topics_by_id(call, account)
-        }
+        f::messages::GetForumTopicsById::CONSTRUCTOR_ID => dialogs::get_forum_topics_by_id(call, account),
         f::updates::GetState::CONSTRUCTOR_ID => updates::get_state(call, account),
         f::updates::GetDifference::CONSTRUCTOR_ID => updates::get_difference(call, account),
-        f::updates::GetChannelDifference::CONSTRUCTOR_ID => {
-            updates::get_channel_difference(call, account)
-        }
+        f::updates::GetChannelDifference::CONSTRUCTOR_ID => updates::get_channel_difference(call, account),
         f::upload::GetFile::CONSTRUCTOR_ID => files::get_file(call, account),
         // Acknowledged, since nobody here looks at who is online or typing.
         f::account::UpdateStatus::CONSTRUCTOR_ID => answer::<f::account::UpdateStatus>(true),
         f::messages::SetTyping::CONSTRUCTOR_ID => answer::<f::messages::SetTyping>(true),
         other => {
             let method = grammers_tl_types::name_for_id(other);
-            Err(RpcError {
-                code: 400,
-                name: format!("METHOD_NOT_SIMULATED ({method})"),
-            })
+            Err(RpcError { code: 400, name: format!("METHOD_NOT_SIMULATED ({method})") })
         }
     };
     result.into()
@@ -240,16 +200,7 @@ fn dispatch_signed_in(call: &Call<'_>, account: usize) -> Outcome {
 
 fn state_of(view: &View<'_>, state: &State, account: usize, date: i32) -> enums::updates::State {
     let messages = &state.accounts[account].messages;
-    let unread: i32 = messages
-        .chats()
-        .map(|chat| messages.unread(chat, messages.read_until(chat), view.user_id()))
-        .sum();
-    types::updates::State {
-        pts: messages.pts(),
-        qts: 0,
-        date,
-        seq: 0,
-        unread_count: unread,
-    }
-    .into()
+    let unread: i32 =
+        messages.chats().map(|chat| messages.unread(chat, messages.read_until(chat), view.user_id())).sum();
+    types::updates::State { pts: messages.pts(), qts: 0, date, seq: 0, unread_count: unread }.into()
 }

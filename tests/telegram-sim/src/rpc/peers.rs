@@ -15,12 +15,7 @@ pub(super) enum Need {
 }
 
 /// The conversation of an input peer, if its access hash is the account's own and it may do what it needs.
-pub(super) fn place(
-    state: &State,
-    account: usize,
-    peer: &enums::InputPeer,
-    need: Need,
-) -> Result<Place, RpcError> {
+pub(super) fn place(state: &State, account: usize, peer: &enums::InputPeer, need: Need) -> Result<Place, RpcError> {
     let own = state.accounts[account].user_id;
     match peer {
         enums::InputPeer::PeerSelf => Ok(Place::Private { account, with: own }),
@@ -36,17 +31,12 @@ pub(super) fn place(
                 .ok_or_else(|| RpcError::bad_request("CHAT_ID_INVALID"))?;
             Ok(Place::Group(group))
         }
-        enums::InputPeer::Channel(channel) => supergroup(
-            state,
-            account,
-            channel.channel_id,
-            channel.access_hash,
-            need,
-        )
-        .map(Place::Supergroup),
-        enums::InputPeer::Empty
-        | enums::InputPeer::UserFromMessage(_)
-        | enums::InputPeer::ChannelFromMessage(_) => Err(RpcError::bad_request("PEER_ID_INVALID")),
+        enums::InputPeer::Channel(channel) => {
+            supergroup(state, account, channel.channel_id, channel.access_hash, need).map(Place::Supergroup)
+        }
+        enums::InputPeer::Empty | enums::InputPeer::UserFromMessage(_) | enums::InputPeer::ChannelFromMessage(_) => {
+            Err(RpcError::bad_request("PEER_ID_INVALID"))
+        }
     }
 }
 
@@ -56,13 +46,7 @@ fn user_id(state: &State, account: usize, id: i64, hash: i64) -> Option<i64> {
     (id == own || hash == access_hash(own, Guarded::User, id)).then_some(id)
 }
 
-fn supergroup(
-    state: &State,
-    account: usize,
-    id: i64,
-    hash: i64,
-    need: Need,
-) -> Result<usize, RpcError> {
+fn supergroup(state: &State, account: usize, id: i64, hash: i64, need: Need) -> Result<usize, RpcError> {
     let own = state.accounts[account].user_id;
     let index = state
         .group_by_id(GroupKind::Supergroup, id)
@@ -83,13 +67,9 @@ pub(super) fn channel(
     need: Need,
 ) -> Result<usize, RpcError> {
     match channel {
-        enums::InputChannel::Channel(channel) => supergroup(
-            state,
-            account,
-            channel.channel_id,
-            channel.access_hash,
-            need,
-        ),
+        enums::InputChannel::Channel(channel) => {
+            supergroup(state, account, channel.channel_id, channel.access_hash, need)
+        }
         enums::InputChannel::Empty | enums::InputChannel::FromMessage(_) => {
             Err(RpcError::bad_request("CHANNEL_INVALID"))
         }
@@ -97,11 +77,7 @@ pub(super) fn channel(
 }
 
 /// The user of an input user.
-pub(super) fn user(
-    state: &State,
-    account: usize,
-    user: &enums::InputUser,
-) -> Result<i64, RpcError> {
+pub(super) fn user(state: &State, account: usize, user: &enums::InputUser) -> Result<i64, RpcError> {
     match user {
         enums::InputUser::UserSelf => Some(state.accounts[account].user_id),
         enums::InputUser::User(user) => user_id(state, account, user.user_id, user.access_hash),
@@ -123,10 +99,7 @@ pub(super) fn get_users(call: &Call<'_>, account: usize) -> RpcResult {
     let state = call.state();
     let view = View::new(&state, account);
     // As on Telegram, what cannot be found is left out.
-    let ids = request
-        .id
-        .iter()
-        .filter_map(|id| user(&state, account, id).ok());
+    let ids = request.id.iter().filter_map(|id| user(&state, account, id).ok());
     answer::<f::users::GetUsers>(ids.map(|id| view.user(id)).collect::<Vec<_>>())
 }
 
@@ -154,10 +127,7 @@ pub(super) fn resolve_username(call: &Call<'_>, account: usize) -> RpcResult {
         Some(Named::User(UserRef::Account(index))) => user(state.accounts[index].user_id),
         Some(Named::User(UserRef::Bot(index))) => user(state.bots[index].user_id),
         Some(Named::Group(index)) => types::contacts::ResolvedPeer {
-            peer: types::PeerChannel {
-                channel_id: state.groups[index].id,
-            }
-            .into(),
+            peer: types::PeerChannel { channel_id: state.groups[index].id }.into(),
             chats: vec![view.group(index)],
             users: Vec::new(),
         },
@@ -187,12 +157,7 @@ pub(super) fn get_channels(call: &Call<'_>, account: usize) -> RpcResult {
     let request: f::channels::GetChannels = call.read()?;
     let state = call.state();
     let view = View::new(&state, account);
-    let groups = request
-        .id
-        .iter()
-        .map(|id| channel(&state, account, id, Need::Read));
-    let chats = groups
-        .map(|group| Ok(view.group(group?)))
-        .collect::<Result<_, RpcError>>()?;
+    let groups = request.id.iter().map(|id| channel(&state, account, id, Need::Read));
+    let chats = groups.map(|group| Ok(view.group(group?))).collect::<Result<_, RpcError>>()?;
     answer::<f::channels::GetChannels>(types::messages::Chats { chats })
 }

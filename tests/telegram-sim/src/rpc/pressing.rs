@@ -25,9 +25,8 @@ pub(super) fn press(call: &Call<'_>, account: usize) -> Outcome {
                 Err(_) => std::future::pending().await,
             }
         };
-        let shown: PressedAnswer = tokio::time::timeout(timeout, shown)
-            .await
-            .map_err(|_| RpcError::bad_request("BOT_RESPONSE_TIMEOUT"))?;
+        let shown: PressedAnswer =
+            tokio::time::timeout(timeout, shown).await.map_err(|_| RpcError::bad_request("BOT_RESPONSE_TIMEOUT"))?;
         answer::<f::messages::GetBotCallbackAnswer>(types::messages::BotCallbackAnswer {
             alert: shown.alert,
             has_url: false,
@@ -37,10 +36,7 @@ pub(super) fn press(call: &Call<'_>, account: usize) -> Outcome {
             cache_time: 0,
         })
     }));
-    Outcome {
-        answer,
-        stimuli: vec![(stimulus, Some(answerer))],
-    }
+    Outcome { answer, stimuli: vec![(stimulus, Some(answerer))] }
 }
 
 fn prepare_press(call: &Call<'_>, account: usize) -> Result<(Stimulus, Event), RpcError> {
@@ -48,16 +44,9 @@ fn prepare_press(call: &Call<'_>, account: usize) -> Result<(Stimulus, Event), R
     let state = call.state();
     let place = peers::place(&state, account, &request.peer, Need::Write)?;
     let invalid = || RpcError::bad_request("MESSAGE_ID_INVALID");
-    let place_id = state
-        .place_id(place, request.msg_id, account)
-        .ok_or_else(invalid)?;
-    let message = state
-        .messages(peers::box_of(place, account))
-        .get(request.msg_id)
-        .ok_or_else(invalid)?;
-    let data = request
-        .data
-        .ok_or_else(|| RpcError::bad_request("DATA_INVALID"))?;
+    let place_id = state.place_id(place, request.msg_id, account).ok_or_else(invalid)?;
+    let message = state.messages(peers::box_of(place, account)).get(request.msg_id).ok_or_else(invalid)?;
+    let data = request.data.ok_or_else(|| RpcError::bad_request("DATA_INVALID"))?;
     let button = message
         .content()
         .and_then(|content| content.callback_button(&data))
@@ -71,18 +60,7 @@ fn prepare_press(call: &Call<'_>, account: usize) -> Result<(Stimulus, Event), R
         data: data.clone(),
         button_text: button.text.clone(),
     };
-    let kind = BotEventKind::Button {
-        data,
-        text: button.text.clone(),
-    };
-    let stimulus = Stimulus {
-        bot,
-        account,
-        place,
-        topic: message.topic,
-        message_id: request.msg_id,
-        place_id,
-        kind,
-    };
+    let kind = BotEventKind::Button { data, text: button.text.clone() };
+    let stimulus = Stimulus { bot, account, place, topic: message.topic, message_id: request.msg_id, place_id, kind };
     Ok((stimulus, log))
 }

@@ -38,13 +38,7 @@ pub(super) fn send_message(call: &Call<'_>, account: usize) -> Outcome {
         let place = peers::place(&state, account, &request.peer, Need::Write)?;
         let reply = reply(&state, account, place, request.reply_to.as_ref())?;
         let event = text_event(&state, place, &text, reply);
-        Ok(Sending {
-            place,
-            content: Content::text(text),
-            random_id: request.random_id,
-            reply,
-            event,
-        })
+        Ok(Sending { place, content: Content::text(text), random_id: request.random_id, reply, event })
     };
     send(call, account, prepare(), short_or_full)
 }
@@ -55,31 +49,14 @@ pub(super) fn send_media(call: &Call<'_>, account: usize) -> Outcome {
         let enums::InputMedia::Dice(dice) = request.media else {
             return Err(RpcError::bad_request("MEDIA_NOT_SIMULATED"));
         };
-        let value =
-            throw(&dice.emoticon).ok_or_else(|| RpcError::bad_request("EMOTICON_INVALID"))?;
+        let value = throw(&dice.emoticon).ok_or_else(|| RpcError::bad_request("EMOTICON_INVALID"))?;
         let state = call.state();
         let place = peers::place(&state, account, &request.peer, Need::Write)?;
         let reply = reply(&state, account, place, request.reply_to.as_ref())?;
-        let media = Media::Dice {
-            emoji: dice.emoticon.clone(),
-            value,
-        };
-        let content = Content {
-            text: String::new(),
-            media: Some(media),
-            markup: None,
-        };
-        let event = BotEventKind::Dice {
-            emoji: dice.emoticon,
-            value,
-        };
-        Ok(Sending {
-            place,
-            content,
-            random_id: request.random_id,
-            reply,
-            event,
-        })
+        let media = Media::Dice { emoji: dice.emoticon.clone(), value };
+        let content = Content { text: String::new(), media: Some(media), markup: None };
+        let event = BotEventKind::Dice { emoji: dice.emoticon, value };
+        Ok(Sending { place, content, random_id: request.random_id, reply, event })
     };
     send(call, account, prepare(), full)
 }
@@ -95,26 +72,14 @@ pub(super) fn start_bot(call: &Call<'_>, account: usize) -> Outcome {
         let place = peers::place(&state, account, &request.peer, Need::Write)?;
         let parameter = request.start_param;
         let usable = parameter.len() <= 64
-            && parameter
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+            && parameter.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
         if !usable {
             return Err(RpcError::bad_request("START_PARAM_INVALID"));
         }
-        let text = if parameter.is_empty() {
-            "/start".to_owned()
-        } else {
-            format!("/start {parameter}")
-        };
+        let text = if parameter.is_empty() { "/start".to_owned() } else { format!("/start {parameter}") };
         let event = BotEventKind::Start { parameter };
         let reply = Reply::default();
-        Ok(Sending {
-            place,
-            content: Content::text(text),
-            random_id: request.random_id,
-            reply,
-            event,
-        })
+        Ok(Sending { place, content: Content::text(text), random_id: request.random_id, reply, event })
     };
     send(call, account, prepare(), full)
 }
@@ -130,23 +95,12 @@ struct Sent {
     date: i32,
 }
 
-fn send(
-    call: &Call<'_>,
-    account: usize,
-    sending: Result<Sending, RpcError>,
-    receipt: Receipt,
-) -> Outcome {
+fn send(call: &Call<'_>, account: usize, sending: Result<Sending, RpcError>, receipt: Receipt) -> Outcome {
     let sending = match sending {
         Ok(sending) => sending,
         Err(error) => return Err(error).into(),
     };
-    let Sending {
-        place,
-        content,
-        random_id,
-        reply,
-        event,
-    } = sending;
+    let Sending { place, content, random_id, reply, event } = sending;
     let date = call.centre.clock.unix();
     let mut state = call.state();
     let chat = state.place_name(place);
@@ -156,15 +110,7 @@ fn send(
     };
     let log = |message_id, duplicate| {
         let (topic, reply_to) = (reply.topic, reply.message);
-        call.log(Event::MessageSent {
-            chat,
-            topic,
-            text,
-            random_id,
-            message_id,
-            reply_to,
-            duplicate,
-        });
+        call.log(Event::MessageSent { chat, topic, text, random_id, message_id, reply_to, duplicate });
     };
     let earlier = state.accounts[account].sent_as(random_id);
     if let Some(earlier) = earlier
@@ -172,55 +118,29 @@ fn send(
     {
         drop(state);
         log(earlier, true);
-        return Err(RpcError {
-            code: 500,
-            name: "RANDOM_ID_DUPLICATE".to_owned(),
-        })
-        .into();
+        return Err(RpcError { code: 500, name: "RANDOM_ID_DUPLICATE".to_owned() }).into();
     }
     let draft = Draft {
         from: state.accounts[account].user_id,
         content: Arc::new(content),
-        reply_to: reply
-            .message
-            .and_then(|id| state.place_id(place, id, account)),
+        reply_to: reply.message.and_then(|id| state.place_id(place, id, account)),
         topic: reply.topic,
     };
     let place_id = state.post(place, &draft, date, Some(call.connection));
     let id = state.id_for(place, place_id, account).unwrap_or(0);
     state.accounts[account].remember_random_id(random_id, id);
-    let sent = Sent {
-        account,
-        place,
-        id,
-        random_id,
-        date,
-    };
+    let sent = Sent { account, place, id, random_id, date };
     let updates = receipt(&View::new(&state, account), &state, &sent);
     let stimuli = listeners(&state, place)
         .into_iter()
         .map(|bot| {
             let kind = event.clone();
-            (
-                Stimulus {
-                    bot,
-                    account,
-                    place,
-                    topic: reply.topic,
-                    message_id: id,
-                    place_id,
-                    kind,
-                },
-                None,
-            )
+            (Stimulus { bot, account, place, topic: reply.topic, message_id: id, place_id, kind }, None)
         })
         .collect();
     drop(state);
     log(id, earlier.is_some());
-    Outcome {
-        answer: Answer::Ready(answer::<f::messages::SendMessage>(updates)),
-        stimuli,
-    }
+    Outcome { answer: Answer::Ready(answer::<f::messages::SendMessage>(updates)), stimuli }
 }
 
 /// The bots that see what is written in a place.
@@ -255,13 +175,7 @@ fn short_or_full(view: &View<'_>, state: &State, sent: &Sent) -> enums::Updates 
 fn full(view: &View<'_>, state: &State, sent: &Sent) -> enums::Updates {
     let of = peers::box_of(sent.place, sent.account);
     let change = Change::New(sent.id);
-    let mut updates = vec![
-        types::UpdateMessageId {
-            id: sent.id,
-            random_id: sent.random_id,
-        }
-        .into(),
-    ];
+    let mut updates = vec![types::UpdateMessageId { id: sent.id, random_id: sent.random_id }.into()];
     updates.extend(view.update(of, &change, state.messages(of).pts()));
     view.envelope(of, updates, &[change])
 }
@@ -276,12 +190,7 @@ pub(super) fn checked_text(text: String, may_be_empty: bool) -> Result<String, R
     Ok(text)
 }
 
-fn reply(
-    state: &State,
-    account: usize,
-    place: Place,
-    to: Option<&enums::InputReplyTo>,
-) -> Result<Reply, RpcError> {
+fn reply(state: &State, account: usize, place: Place, to: Option<&enums::InputReplyTo>) -> Result<Reply, RpcError> {
     let to = match to {
         None => None,
         Some(enums::InputReplyTo::Message(to)) => Some(to),
@@ -292,19 +201,13 @@ fn reply(
         _ => None,
     };
     let Some(to) = to else {
-        return Ok(Reply {
-            message: None,
-            topic: group.map(|_| GENERAL_TOPIC),
-        });
+        return Ok(Reply { message: None, topic: group.map(|_| GENERAL_TOPIC) });
     };
     let of = peers::box_of(place, account);
     let exists = |id: i32| state.place_id(place, id, account).is_some();
     let Some(group) = group else {
         // An unknown message is no reply, as on Telegram for messages that were deleted meanwhile.
-        return Ok(Reply {
-            message: Some(to.reply_to_msg_id).filter(|id| exists(*id)),
-            topic: None,
-        });
+        return Ok(Reply { message: Some(to.reply_to_msg_id).filter(|id| exists(*id)), topic: None });
     };
     let is_topic = |id: i32| id == GENERAL_TOPIC || group.topics.contains(&id);
     if let Some(topic) = to.top_msg_id
@@ -313,47 +216,28 @@ fn reply(
         return Err(RpcError::bad_request("TOPIC_DELETED"));
     }
     if is_topic(to.reply_to_msg_id) {
-        return Ok(Reply {
-            message: None,
-            topic: Some(to.reply_to_msg_id),
-        });
+        return Ok(Reply { message: None, topic: Some(to.reply_to_msg_id) });
     }
     let message = Some(to.reply_to_msg_id).filter(|id| exists(*id));
-    let topic_of_message = message
-        .and_then(|id| state.messages(of).get(id))
-        .and_then(|message| message.topic);
-    Ok(Reply {
-        message,
-        topic: Some(to.top_msg_id.or(topic_of_message).unwrap_or(GENERAL_TOPIC)),
-    })
+    let topic_of_message = message.and_then(|id| state.messages(of).get(id)).and_then(|message| message.topic);
+    Ok(Reply { message, topic: Some(to.top_msg_id.or(topic_of_message).unwrap_or(GENERAL_TOPIC)) })
 }
 
 /// A text as bots get it: starts are told apart, and a command's `@botname` is gone.
 fn text_event(state: &State, place: Place, text: &str, reply: Reply) -> BotEventKind {
-    let (command, rest) = text
-        .split_once(' ')
-        .map_or((text, None), |(command, rest)| (command, Some(rest)));
+    let (command, rest) = text.split_once(' ').map_or((text, None), |(command, rest)| (command, Some(rest)));
     let bare = match command.split_once('@') {
         Some((bare, name)) if bare.starts_with('/') => {
             let is_own = |bot: &usize| state.bots[*bot].username.eq_ignore_ascii_case(name);
-            if listeners(state, place).iter().any(is_own) {
-                bare
-            } else {
-                command
-            }
+            if listeners(state, place).iter().any(is_own) { bare } else { command }
         }
         _ => command,
     };
     if bare == "/start" {
-        return BotEventKind::Start {
-            parameter: rest.unwrap_or_default().to_owned(),
-        };
+        return BotEventKind::Start { parameter: rest.unwrap_or_default().to_owned() };
     }
     let text = rest.map_or_else(|| bare.to_owned(), |rest| format!("{bare} {rest}"));
-    BotEventKind::Text {
-        text,
-        reply_to: reply.message,
-    }
+    BotEventKind::Text { text, reply_to: reply.message }
 }
 
 /// What a die shows (<https://core.telegram.org/api/dice>).

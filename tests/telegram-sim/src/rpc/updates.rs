@@ -29,13 +29,7 @@ struct Difference {
 }
 
 /// `None` when the state is too long ago.
-fn difference(
-    state: &State,
-    view: &View<'_>,
-    of: BoxRef,
-    pts: i32,
-    limit: usize,
-) -> Option<Difference> {
+fn difference(state: &State, view: &View<'_>, of: BoxRef, pts: i32, limit: usize) -> Option<Difference> {
     let messages = state.messages(of);
     let mut changes = messages.changes_after(pts)?;
     let mut difference = Difference {
@@ -67,9 +61,7 @@ fn difference(
                 if let Change::Read(chat, _) = change {
                     difference.cast.chat(*chat);
                 }
-                difference
-                    .other_updates
-                    .extend(view.update(of, change, *after));
+                difference.other_updates.extend(view.update(of, change, *after));
             }
         }
     }
@@ -86,11 +78,7 @@ pub(super) fn get_difference(call: &Call<'_>, account: usize) -> RpcResult {
     let state = call.state();
     let view = View::new(&state, account);
     let of = BoxRef::Account(account);
-    let limit = request
-        .pts_limit
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(SLICE)
-        .clamp(1, SLICE);
+    let limit = request.pts_limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(SLICE).clamp(1, SLICE);
     let Some(mut difference) = difference(&state, &view, of, request.pts, limit) else {
         let pts = state.messages(of).pts();
         return answer::<f::updates::GetDifference>(types::updates::DifferenceTooLong { pts });
@@ -104,23 +92,11 @@ pub(super) fn get_difference(call: &Call<'_>, account: usize) -> RpcResult {
         for &group in state.accounts[account].groups.iter().filter(has_news) {
             difference.cast.group(group);
             let channel_id = state.groups[group].id;
-            difference.other_updates.push(
-                types::UpdateChannelTooLong {
-                    channel_id,
-                    pts: None,
-                }
-                .into(),
-            );
+            difference.other_updates.push(types::UpdateChannelTooLong { channel_id, pts: None }.into());
         }
     }
     let (users, chats) = (view.users(&difference.cast), view.groups(&difference.cast));
-    let Difference {
-        new_messages,
-        other_updates,
-        pts,
-        is_complete,
-        ..
-    } = difference;
+    let Difference { new_messages, other_updates, pts, is_complete, .. } = difference;
     let enums::updates::State::State(now) = state_of(&view, &state, account, date);
     let reached = types::updates::State { pts, ..now }.into();
     let new_encrypted_messages = Vec::new();
@@ -137,15 +113,8 @@ pub(super) fn get_difference(call: &Call<'_>, account: usize) -> RpcResult {
     } else if new_messages.is_empty() && other_updates.is_empty() && request.pts == pts {
         types::updates::DifferenceEmpty { date, seq: 0 }.into()
     } else {
-        types::updates::Difference {
-            new_messages,
-            new_encrypted_messages,
-            other_updates,
-            chats,
-            users,
-            state: reached,
-        }
-        .into()
+        types::updates::Difference { new_messages, new_encrypted_messages, other_updates, chats, users, state: reached }
+            .into()
     };
     answer::<f::updates::GetDifference>(difference)
 }
@@ -165,20 +134,9 @@ pub(super) fn get_channel_difference(call: &Call<'_>, account: usize) -> RpcResu
     };
     difference.cast.group(group);
     let (users, chats) = (view.users(&difference.cast), view.groups(&difference.cast));
-    let Difference {
-        new_messages,
-        other_updates,
-        pts,
-        is_complete,
-        ..
-    } = difference;
+    let Difference { new_messages, other_updates, pts, is_complete, .. } = difference;
     let difference: enums::updates::ChannelDifference = if request.pts == pts {
-        types::updates::ChannelDifferenceEmpty {
-            r#final: true,
-            pts,
-            timeout: None,
-        }
-        .into()
+        types::updates::ChannelDifferenceEmpty { r#final: true, pts, timeout: None }.into()
     } else {
         types::updates::ChannelDifference {
             r#final: is_complete,
@@ -194,19 +152,10 @@ pub(super) fn get_channel_difference(call: &Call<'_>, account: usize) -> RpcResu
     answer::<f::updates::GetChannelDifference>(difference)
 }
 
-fn too_long(
-    state: &State,
-    view: &View<'_>,
-    group: usize,
-    account: usize,
-) -> types::updates::ChannelDifferenceTooLong {
+fn too_long(state: &State, view: &View<'_>, group: usize, account: usize) -> types::updates::ChannelDifferenceTooLong {
     let chat = ChatKey::Supergroup(group);
     let messages = &state.groups[group].messages;
-    let read_until = state.groups[group]
-        .read_until
-        .get(&account)
-        .copied()
-        .unwrap_or(0);
+    let read_until = state.groups[group].read_until.get(&account).copied().unwrap_or(0);
     let top = messages.top(chat);
     let mut cast = Cast::default();
     cast.group(group);

@@ -40,11 +40,7 @@ impl AccountState {
             first_name: account.first_name.clone(),
             username: account.username.clone(),
             password: account.password.clone().map(|password| {
-                Arc::new(PasswordState {
-                    password,
-                    verifier: OnceLock::new(),
-                    challenge: Mutex::new(None),
-                })
+                Arc::new(PasswordState { password, verifier: OnceLock::new(), challenge: Mutex::new(None) })
             }),
             messages: MessageBox::default(),
             groups: Vec::new(),
@@ -86,27 +82,20 @@ pub(crate) struct PasswordState {
 
 impl PasswordState {
     pub(crate) fn verifier(&self) -> &Verifier {
-        self.verifier
-            .get_or_init(|| Verifier::new(&self.password, random(), random()))
+        self.verifier.get_or_init(|| Verifier::new(&self.password, random(), random()))
     }
 
     /// Starts an attempt. The one before is void.
     pub(crate) fn challenge(&self) -> (i64, [u8; 256]) {
         let challenge = Challenge::new(self.verifier());
         let public = (challenge.id, challenge.public);
-        *self
-            .challenge
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(challenge);
+        *self.challenge.lock().unwrap_or_else(PoisonError::into_inner) = Some(challenge);
         public
     }
 
     /// Ends the attempt: whether it was this one, and whether it succeeded.
     pub(crate) fn check(&self, id: i64, public: &[u8], proof: &[u8]) -> Option<bool> {
-        let mut current = self
-            .challenge
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.challenge.lock().unwrap_or_else(PoisonError::into_inner);
         let challenge = current.take_if(|challenge| challenge.id == id)?;
         drop(current);
         Some(challenge.accepts(self.verifier(), public, proof))

@@ -104,11 +104,7 @@ impl Window {
     /// message older than the offset.
     pub(crate) fn page(self, ids: &[i32], date_of: impl Fn(i32) -> i32) -> Range<usize> {
         let start = ids.partition_point(|&id| id <= self.min_id);
-        let end = if self.max_id > 0 {
-            ids.partition_point(|&id| id < self.max_id)
-        } else {
-            ids.len()
-        };
+        let end = if self.max_id > 0 { ids.partition_point(|&id| id < self.max_id) } else { ids.len() };
         let older = if self.offset_id > 0 {
             ids.partition_point(|&id| id < self.offset_id)
         } else if self.offset_date > 0 {
@@ -117,9 +113,7 @@ impl Window {
             ids.len()
         };
         let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let clamp = |n: i64| {
-            usize::try_from(n.clamp(signed(start), signed(end.max(start)))).unwrap_or(start)
-        };
+        let clamp = |n: i64| usize::try_from(n.clamp(signed(start), signed(end.max(start)))).unwrap_or(start);
         let top = signed(older) - i64::from(self.add_offset);
         clamp(top - i64::from(self.limit.clamp(0, 100)))..clamp(top)
     }
@@ -180,11 +174,7 @@ impl MessageBox {
     /// Marks a chat as read; `None` when it was already.
     pub(crate) fn read(&mut self, chat: ChatKey, until: i32) -> Option<Change> {
         let state = self.chats.get_mut(&chat)?;
-        let until = if until > 0 {
-            until
-        } else {
-            state.ids.last().copied().unwrap_or(0)
-        };
+        let until = if until > 0 { until } else { state.ids.last().copied().unwrap_or(0) };
         if until <= state.read_until {
             return None;
         }
@@ -204,10 +194,7 @@ impl MessageBox {
 
     /// The changes after `pts` with the state each led to, or `None` when some of them are forgotten.
     pub(crate) fn changes_after(&self, pts: i32) -> Option<impl Iterator<Item = &(i32, Change)>> {
-        let oldest = self
-            .changes
-            .front()
-            .map_or(self.pts(), |(after, change)| after - change.count());
+        let oldest = self.changes.front().map_or(self.pts(), |(after, change)| after - change.count());
         if pts < oldest {
             return None;
         }
@@ -236,10 +223,7 @@ impl MessageBox {
     pub(crate) fn unread(&self, chat: ChatKey, read_until: i32, own: i64) -> i32 {
         let ids = self.ids(chat);
         let unread = &ids[ids.partition_point(|&id| id <= read_until)..];
-        let count = unread
-            .iter()
-            .filter(|id| self.get(**id).is_some_and(|message| message.from != own))
-            .count();
+        let count = unread.iter().filter(|id| self.get(**id).is_some_and(|message| message.from != own)).count();
         i32::try_from(count).unwrap_or(i32::MAX)
     }
 
@@ -281,74 +265,19 @@ mod tests {
     fn pages_go_from_new_to_old() {
         let ids: Vec<i32> = (1..=10).collect();
         let page = |window: Window| ids[window.page(&ids, |id| 1000 + id)].to_vec();
-        let limit = |limit| Window {
-            limit,
-            ..Window::default()
-        };
+        let limit = |limit| Window { limit, ..Window::default() };
         assert_eq!(page(limit(3)), [8, 9, 10]);
         assert_eq!(page(limit(0)), [0; 0]);
         assert_eq!(page(limit(-5)), [0; 0]);
         assert_eq!(page(limit(1000)), ids);
-        assert_eq!(
-            page(Window {
-                offset_id: 5,
-                ..limit(2)
-            }),
-            [3, 4]
-        );
-        assert_eq!(
-            page(Window {
-                offset_date: 1005,
-                ..limit(2)
-            }),
-            [3, 4]
-        );
-        assert_eq!(
-            page(Window {
-                offset_id: 5,
-                add_offset: -2,
-                ..limit(2)
-            }),
-            [5, 6]
-        );
-        assert_eq!(
-            page(Window {
-                offset_id: 1,
-                add_offset: -2,
-                ..limit(3)
-            }),
-            [1, 2]
-        );
-        assert_eq!(
-            page(Window {
-                min_id: 8,
-                ..limit(100)
-            }),
-            [9, 10]
-        );
-        assert_eq!(
-            page(Window {
-                max_id: 3,
-                ..limit(100)
-            }),
-            [1, 2]
-        );
-        assert_eq!(
-            page(Window {
-                max_id: 3,
-                min_id: 8,
-                ..limit(100)
-            }),
-            [0; 0]
-        );
-        assert_eq!(
-            page(Window {
-                add_offset: i32::MIN,
-                limit: i32::MAX,
-                ..limit(0)
-            }),
-            [0; 0]
-        );
+        assert_eq!(page(Window { offset_id: 5, ..limit(2) }), [3, 4]);
+        assert_eq!(page(Window { offset_date: 1005, ..limit(2) }), [3, 4]);
+        assert_eq!(page(Window { offset_id: 5, add_offset: -2, ..limit(2) }), [5, 6]);
+        assert_eq!(page(Window { offset_id: 1, add_offset: -2, ..limit(3) }), [1, 2]);
+        assert_eq!(page(Window { min_id: 8, ..limit(100) }), [9, 10]);
+        assert_eq!(page(Window { max_id: 3, ..limit(100) }), [1, 2]);
+        assert_eq!(page(Window { max_id: 3, min_id: 8, ..limit(100) }), [0; 0]);
+        assert_eq!(page(Window { add_offset: i32::MIN, limit: i32::MAX, ..limit(0) }), [0; 0]);
     }
 
     #[test]
@@ -371,10 +300,7 @@ mod tests {
     fn a_forgotten_state_is_too_long_ago() {
         let messages = filled(i32::try_from(REMEMBERED_CHANGES).unwrap() + 1);
         assert!(messages.changes_after(1).is_none());
-        assert_eq!(
-            messages.changes_after(2).unwrap().count(),
-            REMEMBERED_CHANGES
-        );
+        assert_eq!(messages.changes_after(2).unwrap().count(), REMEMBERED_CHANGES);
     }
 
     #[test]

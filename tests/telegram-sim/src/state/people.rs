@@ -122,17 +122,9 @@ impl State {
             let user = UserRef::Account(index);
             self.users.insert(account.user_id, user);
             self.phones.insert(normalised_phone(&account.phone), index);
-            self.add_names(
-                &account.name,
-                account.username.as_deref(),
-                Named::User(user),
-            );
+            self.add_names(&account.name, account.username.as_deref(), Named::User(user));
             self.accounts.push(AccountState::new(account));
-            let login = if account.signed_in {
-                Login::SignedIn(index)
-            } else {
-                Login::SignedOut
-            };
+            let login = if account.signed_in { Login::SignedIn(index) } else { Login::SignedOut };
             let key = derived_key(&world.options.key_seed, &account.name);
             self.add_key(AuthKey::new(key, random_salt(), login));
         }
@@ -142,10 +134,7 @@ impl State {
         let mut next_id = FIRST_BOT_ID;
         for (index, bot) in world.bots.iter().enumerate() {
             let user_id = bot.user_id.unwrap_or_else(|| {
-                let taken = |id| {
-                    self.users.contains_key(&id)
-                        || world.bots.iter().any(|bot| bot.user_id == Some(id))
-                };
+                let taken = |id| self.users.contains_key(&id) || world.bots.iter().any(|bot| bot.user_id == Some(id));
                 while taken(next_id) {
                     next_id += 1;
                 }
@@ -167,11 +156,7 @@ impl State {
     fn add_groups(&mut self, world: &World, date: i32) {
         for (index, group) in world.groups.iter().enumerate() {
             let is_supergroup = group.kind == GroupKind::Supergroup;
-            let mut id = group.id.unwrap_or(if is_supergroup {
-                FIRST_SUPERGROUP_ID
-            } else {
-                FIRST_BASIC_GROUP_ID
-            });
+            let mut id = group.id.unwrap_or(if is_supergroup { FIRST_SUPERGROUP_ID } else { FIRST_BASIC_GROUP_ID });
             while self.group_ids.contains_key(&(is_supergroup, id)) {
                 id += 1;
             }
@@ -201,9 +186,7 @@ impl State {
                     edit_date: None,
                     reply_to: None,
                     topic: None,
-                    body: Body::TopicCreated {
-                        title: title.clone(),
-                    },
+                    body: Body::TopicCreated { title: title.clone() },
                     origin: None,
                 });
             }
@@ -239,9 +222,7 @@ impl State {
 
     /// The keys that are signed in to an account.
     pub(crate) fn keys_of(&self, account: usize) -> impl Iterator<Item = &Arc<AuthKey>> {
-        self.keys
-            .values()
-            .filter(move |key| key.account() == Some(account))
+        self.keys.values().filter(move |key| key.account() == Some(account))
     }
 
     /// Forgets a key: the next packet under it gets the transport error -404.
@@ -268,9 +249,7 @@ impl State {
     }
 
     pub(crate) fn group_by_id(&self, kind: GroupKind, id: i64) -> Option<usize> {
-        self.group_ids
-            .get(&(kind == GroupKind::Supergroup, id))
-            .copied()
+        self.group_ids.get(&(kind == GroupKind::Supergroup, id)).copied()
     }
 
     pub(crate) fn account_named(&self, name: &str) -> Option<usize> {
@@ -282,23 +261,15 @@ impl State {
 
     /// Somebody who is no account of this world, found or made by name.
     pub(crate) fn stranger(&mut self, name: &str) -> i64 {
-        if let Some(stranger) = self
-            .strangers
-            .iter()
-            .find(|stranger| &*stranger.name == name)
-        {
+        if let Some(stranger) = self.strangers.iter().find(|stranger| &*stranger.name == name) {
             return stranger.user_id;
         }
         let mut user_id = FIRST_STRANGER_ID;
         while self.users.contains_key(&user_id) {
             user_id += 1;
         }
-        self.users
-            .insert(user_id, UserRef::Stranger(self.strangers.len()));
-        self.strangers.push(Stranger {
-            user_id,
-            name: name.into(),
-        });
+        self.users.insert(user_id, UserRef::Stranger(self.strangers.len()));
+        self.strangers.push(Stranger { user_id, name: name.into() });
         user_id
     }
 

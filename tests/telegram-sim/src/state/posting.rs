@@ -53,14 +53,12 @@ impl State {
     /// Where the account sees the place.
     pub(crate) fn chat_of(&self, place: Place, account: usize) -> (BoxRef, ChatKey) {
         match place {
-            Place::Private {
-                account: owner,
-                with,
-            } if owner == account => (BoxRef::Account(account), ChatKey::User(with)),
-            Place::Private { account: owner, .. } => (
-                BoxRef::Account(account),
-                ChatKey::User(self.accounts[owner].user_id),
-            ),
+            Place::Private { account: owner, with } if owner == account => {
+                (BoxRef::Account(account), ChatKey::User(with))
+            }
+            Place::Private { account: owner, .. } => {
+                (BoxRef::Account(account), ChatKey::User(self.accounts[owner].user_id))
+            }
             Place::Group(group) => (BoxRef::Account(account), ChatKey::Group(group)),
             Place::Supergroup(group) => (BoxRef::Supergroup(group), ChatKey::Supergroup(group)),
         }
@@ -69,22 +67,10 @@ impl State {
     /// The number that `account` knows a message of the place by.
     pub(crate) fn id_for(&self, place: Place, id: i64, account: usize) -> Option<i32> {
         match place {
-            Place::Group(_) => self
-                .copies
-                .get(&id)?
-                .iter()
-                .find(|(owner, _)| *owner == account)
-                .map(|(_, id)| *id),
+            Place::Group(_) => self.copies.get(&id)?.iter().find(|(owner, _)| *owner == account).map(|(_, id)| *id),
             Place::Private { account: owner, .. } if owner != account => {
-                let origin = self
-                    .messages(BoxRef::Account(owner))
-                    .get(i32::try_from(id).ok()?)?
-                    .origin?;
-                self.copies
-                    .get(&origin)?
-                    .iter()
-                    .find(|(copy, _)| *copy == account)
-                    .map(|(_, id)| *id)
+                let origin = self.messages(BoxRef::Account(owner)).get(i32::try_from(id).ok()?)?.origin?;
+                self.copies.get(&origin)?.iter().find(|(copy, _)| *copy == account).map(|(_, id)| *id)
             }
             Place::Private { .. } | Place::Supergroup(_) => i32::try_from(id).ok(),
         }
@@ -93,10 +79,7 @@ impl State {
     /// The number of the place for a message that `account` knows as `id`.
     pub(crate) fn place_id(&self, place: Place, id: i32, account: usize) -> Option<i64> {
         let (of, chat) = self.chat_of(place, account);
-        let message = self
-            .messages(of)
-            .get(id)
-            .filter(|message| message.chat == chat)?;
+        let message = self.messages(of).get(id).filter(|message| message.chat == chat)?;
         match place {
             Place::Group(_) => message.origin,
             Place::Private { .. } | Place::Supergroup(_) => Some(i64::from(id)),
@@ -107,20 +90,14 @@ impl State {
     fn locations(&self, place: Place, id: i64) -> Vec<(BoxRef, i32)> {
         let copies = |origin: i64| {
             let copies = self.copies.get(&origin).map_or(&[][..], Vec::as_slice);
-            copies
-                .iter()
-                .map(|&(account, id)| (BoxRef::Account(account), id))
-                .collect()
+            copies.iter().map(|&(account, id)| (BoxRef::Account(account), id)).collect()
         };
         let own = i32::try_from(id).unwrap_or(0);
         match place {
             Place::Supergroup(group) => vec![(BoxRef::Supergroup(group), own)],
             Place::Group(_) => copies(id),
             Place::Private { account, .. } => match self.accounts[account].messages.get(own) {
-                Some(Stored {
-                    origin: Some(origin),
-                    ..
-                }) => copies(*origin),
+                Some(Stored { origin: Some(origin), .. }) => copies(*origin),
                 _ => vec![(BoxRef::Account(account), own)],
             },
         }
@@ -128,28 +105,16 @@ impl State {
 
     /// Puts a message into every box it belongs to and pushes it to everyone who listens, but not to the
     /// connection `skip`, which learns of it otherwise. Returns its number in the place.
-    pub(crate) fn post(
-        &mut self,
-        place: Place,
-        draft: &Draft,
-        date: i32,
-        skip: Option<u64>,
-    ) -> i64 {
+    pub(crate) fn post(&mut self, place: Place, draft: &Draft, date: i32, skip: Option<u64>) -> i64 {
         if let Some(Media::Photo(photo)) = &draft.content.media {
-            self.photos
-                .entry(photo.id())
-                .or_insert_with(|| photo.clone());
+            self.photos.entry(photo.id()).or_insert_with(|| photo.clone());
         }
         let recipients: Vec<usize> = match place {
             Place::Supergroup(group) => {
                 let id = self.groups[group].messages.next_id();
                 let chat = ChatKey::Supergroup(group);
                 let reply_to = self.reply_for(place, draft, 0);
-                self.add(
-                    BoxRef::Supergroup(group),
-                    stored(id, chat, draft, reply_to, None, date),
-                    skip,
-                );
+                self.add(BoxRef::Supergroup(group), stored(id, chat, draft, reply_to, None, date), skip);
                 return i64::from(id);
             }
             Place::Group(group) => self.groups[group].members.iter().copied().collect(),
@@ -175,11 +140,7 @@ impl State {
         if let Some(origin) = origin {
             self.copies.insert(origin, copies);
         }
-        if let (Place::Group(_), Some(origin)) = (place, origin) {
-            origin
-        } else {
-            own
-        }
+        if let (Place::Group(_), Some(origin)) = (place, origin) { origin } else { own }
     }
 
     /// What a draft replies to, as `account` counts, unless it was deleted meanwhile.
@@ -195,27 +156,14 @@ impl State {
     }
 
     /// Replaces a message everywhere. The picture stays when the new content has none.
-    pub(crate) fn edit(
-        &mut self,
-        place: Place,
-        id: i64,
-        mut content: Content,
-        date: i32,
-        skip: Option<u64>,
-    ) -> bool {
+    pub(crate) fn edit(&mut self, place: Place, id: i64, mut content: Content, date: i32, skip: Option<u64>) -> bool {
         let locations = self.locations(place, id);
         if content.media.is_none() {
-            let old = locations
-                .first()
-                .and_then(|&(of, id)| self.messages(of).get(id));
-            content.media = old
-                .and_then(|message| message.content())
-                .and_then(|content| content.media.clone());
+            let old = locations.first().and_then(|&(of, id)| self.messages(of).get(id));
+            content.media = old.and_then(|message| message.content()).and_then(|content| content.media.clone());
         }
         if let Some(Media::Photo(photo)) = &content.media {
-            self.photos
-                .entry(photo.id())
-                .or_insert_with(|| photo.clone());
+            self.photos.entry(photo.id()).or_insert_with(|| photo.clone());
         }
         let content = Arc::new(content);
         let mut edited = false;
@@ -235,13 +183,7 @@ impl State {
         }
     }
 
-    pub(crate) fn delete_in(
-        &mut self,
-        of: BoxRef,
-        ids: &[i32],
-        date: i32,
-        skip: Option<u64>,
-    ) -> Option<Change> {
+    pub(crate) fn delete_in(&mut self, of: BoxRef, ids: &[i32], date: i32, skip: Option<u64>) -> Option<Change> {
         let change = self.messages_mut(of).delete(ids, date)?;
         self.push(of, &change, skip);
         Some(change)
@@ -259,18 +201,12 @@ impl State {
     }
 
     fn push_to(&self, account: usize, of: BoxRef, change: &Change, skip: Option<u64>) {
-        let mut listeners = self.accounts[account]
-            .subscribers
-            .iter()
-            .filter(|listener| Some(listener.connection) != skip)
-            .peekable();
+        let mut listeners =
+            self.accounts[account].subscribers.iter().filter(|listener| Some(listener.connection) != skip).peekable();
         if listeners.peek().is_none() {
             return;
         }
-        let body: Arc<[u8]> = View::new(self, account)
-            .updates(of, change)
-            .to_bytes()
-            .into();
+        let body: Arc<[u8]> = View::new(self, account).updates(of, change).to_bytes().into();
         for listener in listeners {
             // A connection that does not keep up misses the push, sees the gap and asks for the difference.
             let _ = listener.outbox.try_send(Outgoing::Push(body.clone()));
@@ -278,14 +214,7 @@ impl State {
     }
 }
 
-fn stored(
-    id: i32,
-    chat: ChatKey,
-    draft: &Draft,
-    reply_to: Option<i32>,
-    origin: Option<i64>,
-    date: i32,
-) -> Stored {
+fn stored(id: i32, chat: ChatKey, draft: &Draft, reply_to: Option<i32>, origin: Option<i64>, date: i32) -> Stored {
     Stored {
         id,
         chat,

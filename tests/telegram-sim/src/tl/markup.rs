@@ -37,12 +37,7 @@ pub(super) fn markup(markup: &Markup) -> enums::ReplyMarkup {
             force_reply: false,
             rows: rows
                 .iter()
-                .map(|row| {
-                    types::KeyboardInlineButtonRow {
-                        buttons: row.iter().map(inline_button).collect(),
-                    }
-                    .into()
-                })
+                .map(|row| types::KeyboardInlineButtonRow { buttons: row.iter().map(inline_button).collect() }.into())
                 .collect(),
         }
         .into(),
@@ -56,17 +51,10 @@ pub(super) fn markup(markup: &Markup) -> enums::ReplyMarkup {
                 .iter()
                 .map(|row| {
                     let key = |text: &String| {
-                        types::KeyboardButton {
-                            style: None,
-                            text: text.clone(),
-                            r#type: enums::ButtonType::Default,
-                        }
-                        .into()
+                        types::KeyboardButton { style: None, text: text.clone(), r#type: enums::ButtonType::Default }
+                            .into()
                     };
-                    types::KeyboardButtonRow {
-                        buttons: row.iter().map(key).collect(),
-                    }
-                    .into()
+                    types::KeyboardButtonRow { buttons: row.iter().map(key).collect() }.into()
                 })
                 .collect(),
             placeholder: None,
@@ -78,17 +66,10 @@ pub(super) fn markup(markup: &Markup) -> enums::ReplyMarkup {
 
 fn inline_button(button: &Button) -> enums::KeyboardInlineButton {
     let kind = match &button.action {
-        ButtonAction::Callback(data) => types::InlineButtonTypeCallback {
-            requires_password: false,
-            data: data.clone(),
+        ButtonAction::Callback(data) => {
+            types::InlineButtonTypeCallback { requires_password: false, data: data.clone() }.into()
         }
-        .into(),
         ButtonAction::Url(url) => types::InlineButtonTypeUrl { url: url.clone() }.into(),
     };
-    types::KeyboardInlineButton {
-        style: None,
-        text: button.text.clone(),
-        r#type: kind,
-    }
-    .into()
+    types::KeyboardInlineButton { style: None, text: button.text.clone(), r#type: kind }.into()
 }

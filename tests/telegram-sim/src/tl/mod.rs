@@ -58,12 +58,7 @@ pub(crate) const TOPIC_COLOUR: i32 = 0x6f_b9f0;
 
 /// References are bound to an account, as on Telegram, but do not expire.
 pub(crate) fn file_reference(viewer: i64, photo: i64) -> Vec<u8> {
-    sha256(&[
-        b"file reference",
-        &viewer.to_le_bytes(),
-        &photo.to_le_bytes(),
-    ])[..16]
-        .to_vec()
+    sha256(&[b"file reference", &viewer.to_le_bytes(), &photo.to_le_bytes()])[..16].to_vec()
 }
 
 /// The longest text of a message, in characters.
@@ -71,8 +66,7 @@ pub(crate) const MAX_TEXT_LENGTH: usize = 4096;
 
 /// Whether Telegram would take this as a message.
 pub(crate) fn is_sendable(content: &Content) -> bool {
-    (!content.text.is_empty() || content.media.is_some())
-        && content.text.chars().count() <= MAX_TEXT_LENGTH
+    (!content.text.is_empty() || content.media.is_some()) && content.text.chars().count() <= MAX_TEXT_LENGTH
 }
 
 #[cfg(test)]

@@ -7,10 +7,7 @@ use grammers_tl_types::{Deserializable, Serializable, enums, types};
 use super::{DC_ID, user_peer};
 
 /// A value of a type with dozens of optional fields, read from its mandatory ones with no flag set.
-#[expect(
-    clippy::expect_used,
-    reason = "the bytes are constant; a test reads every template"
-)]
+#[expect(clippy::expect_used, reason = "the bytes are constant; a test reads every template")]
 fn template<T: Deserializable>(mandatory: &[&[u8]]) -> T {
     T::from_bytes(&mandatory.concat()).expect("the template follows the schema")
 }
@@ -20,8 +17,7 @@ const ZERO_INT: &[u8] = &[0; 4];
 const ZERO_LONG: &[u8] = &[0; 8];
 const EMPTY_STRING: &[u8] = &[0; 4];
 
-pub(super) static USER: LazyLock<types::User> =
-    LazyLock::new(|| template(&[NO_FLAGS, NO_FLAGS, ZERO_LONG]));
+pub(super) static USER: LazyLock<types::User> = LazyLock::new(|| template(&[NO_FLAGS, NO_FLAGS, ZERO_LONG]));
 
 pub(super) static MESSAGE: LazyLock<types::Message> = LazyLock::new(|| {
     let peer = user_peer(0).to_bytes();
@@ -30,27 +26,12 @@ pub(super) static MESSAGE: LazyLock<types::Message> = LazyLock::new(|| {
 
 pub(super) static CHANNEL: LazyLock<types::Channel> = LazyLock::new(|| {
     let photo = enums::ChatPhoto::Empty.to_bytes();
-    template(&[
-        NO_FLAGS,
-        NO_FLAGS,
-        ZERO_LONG,
-        EMPTY_STRING,
-        &photo,
-        ZERO_INT,
-    ])
+    template(&[NO_FLAGS, NO_FLAGS, ZERO_LONG, EMPTY_STRING, &photo, ZERO_INT])
 });
 
 pub(super) static CHAT: LazyLock<types::Chat> = LazyLock::new(|| {
     let photo = enums::ChatPhoto::Empty.to_bytes();
-    template(&[
-        NO_FLAGS,
-        ZERO_LONG,
-        EMPTY_STRING,
-        &photo,
-        ZERO_INT,
-        ZERO_INT,
-        ZERO_INT,
-    ])
+    template(&[NO_FLAGS, ZERO_LONG, EMPTY_STRING, &photo, ZERO_INT, ZERO_INT, ZERO_INT])
 });
 
 pub(super) static USER_FULL: LazyLock<types::UserFull> = LazyLock::new(|| {
@@ -78,10 +59,7 @@ pub(crate) fn config(date: i32) -> enums::Config {
 }
 
 pub(crate) fn user_full(id: i64) -> types::UserFull {
-    types::UserFull {
-        id,
-        ..USER_FULL.clone()
-    }
+    types::UserFull { id, ..USER_FULL.clone() }
 }
 
 pub(crate) fn notify_settings() -> enums::PeerNotifySettings {
@@ -104,10 +82,7 @@ mod tests {
         LazyLock::force(&CHAT);
         LazyLock::force(&USER_FULL);
         let enums::Config::Config(config) = config(7);
-        assert_eq!(
-            (config.date, config.expires, config.this_dc),
-            (7, 3607, DC_ID)
-        );
+        assert_eq!((config.date, config.expires, config.this_dc), (7, 3607, DC_ID));
         assert_eq!(config.dc_options, []);
     }
 }

@@ -50,11 +50,7 @@ impl Cast {
 
 impl<'a> View<'a> {
     pub(crate) fn new(state: &'a State, account: usize) -> Self {
-        Self {
-            state,
-            account,
-            user_id: state.accounts[account].user_id,
-        }
+        Self { state, account, user_id: state.accounts[account].user_id }
     }
 
     pub(crate) fn user_id(&self) -> i64 {
@@ -93,8 +89,7 @@ impl<'a> View<'a> {
     pub(crate) fn group(&self, index: usize) -> enums::Chat {
         let group = &self.state.groups[index];
         let is_member = group.members.contains(&self.account);
-        let participants =
-            i32::try_from(group.members.len() + group.bots.len()).unwrap_or(i32::MAX);
+        let participants = i32::try_from(group.members.len() + group.bots.len()).unwrap_or(i32::MAX);
         match group.kind {
             GroupKind::Basic => types::Chat {
                 id: group.id,
@@ -131,14 +126,8 @@ impl<'a> View<'a> {
     pub(crate) fn peer(&self, chat: ChatKey) -> enums::Peer {
         match chat {
             ChatKey::User(user_id) => user_peer(user_id),
-            ChatKey::Group(group) => types::PeerChat {
-                chat_id: self.state.groups[group].id,
-            }
-            .into(),
-            ChatKey::Supergroup(group) => types::PeerChannel {
-                channel_id: self.state.groups[group].id,
-            }
-            .into(),
+            ChatKey::Group(group) => types::PeerChat { chat_id: self.state.groups[group].id }.into(),
+            ChatKey::Supergroup(group) => types::PeerChannel { channel_id: self.state.groups[group].id }.into(),
         }
     }
 
@@ -154,10 +143,7 @@ impl<'a> View<'a> {
                 reply_to: reply_header(message),
                 date: message.date,
                 message: content.text.clone(),
-                media: content
-                    .media
-                    .as_ref()
-                    .map(|media| self.media(media, message.date)),
+                media: content.media.as_ref().map(|media| self.media(media, message.date)),
                 reply_markup: content.markup.as_ref().map(markup),
                 edit_date: message.edit_date,
                 ..MESSAGE.clone()
@@ -201,12 +187,9 @@ impl<'a> View<'a> {
                 video: None,
             }
             .into(),
-            Media::Dice { emoji, value } => types::MessageMediaDice {
-                value: *value,
-                emoticon: emoji.clone(),
-                game_outcome: None,
+            Media::Dice { emoji, value } => {
+                types::MessageMediaDice { value: *value, emoticon: emoji.clone(), game_outcome: None }.into()
             }
-            .into(),
         }
     }
 
@@ -219,15 +202,7 @@ impl<'a> View<'a> {
             access_hash: access_hash(self.user_id, Guarded::Photo, photo.id()),
             file_reference: file_reference(self.user_id, photo.id()),
             date,
-            sizes: vec![
-                types::PhotoSize {
-                    r#type: PHOTO_SIZE.to_owned(),
-                    w,
-                    h,
-                    size,
-                }
-                .into(),
-            ],
+            sizes: vec![types::PhotoSize { r#type: PHOTO_SIZE.to_owned(), w, h, size }.into()],
             video_sizes: None,
             dc_id: DC_ID,
         }
@@ -240,45 +215,28 @@ impl<'a> View<'a> {
         let pts_count = change.count();
         let message = |id: &i32| messages.get(*id).map(|message| self.message(message));
         Some(match (of, change) {
-            (BoxRef::Account(_), Change::New(id)) => types::UpdateNewMessage {
-                message: message(id)?,
-                pts,
-                pts_count,
+            (BoxRef::Account(_), Change::New(id)) => {
+                types::UpdateNewMessage { message: message(id)?, pts, pts_count }.into()
             }
-            .into(),
-            (BoxRef::Supergroup(_), Change::New(id)) => types::UpdateNewChannelMessage {
-                message: message(id)?,
-                pts,
-                pts_count,
+            (BoxRef::Supergroup(_), Change::New(id)) => {
+                types::UpdateNewChannelMessage { message: message(id)?, pts, pts_count }.into()
             }
-            .into(),
-            (BoxRef::Account(_), Change::Edited(id)) => types::UpdateEditMessage {
-                message: message(id)?,
-                pts,
-                pts_count,
+            (BoxRef::Account(_), Change::Edited(id)) => {
+                types::UpdateEditMessage { message: message(id)?, pts, pts_count }.into()
             }
-            .into(),
-            (BoxRef::Supergroup(_), Change::Edited(id)) => types::UpdateEditChannelMessage {
-                message: message(id)?,
-                pts,
-                pts_count,
+            (BoxRef::Supergroup(_), Change::Edited(id)) => {
+                types::UpdateEditChannelMessage { message: message(id)?, pts, pts_count }.into()
             }
-            .into(),
-            (BoxRef::Account(_), Change::Deleted(ids)) => types::UpdateDeleteMessages {
+            (BoxRef::Account(_), Change::Deleted(ids)) => {
+                types::UpdateDeleteMessages { messages: ids.clone(), pts, pts_count }.into()
+            }
+            (BoxRef::Supergroup(group), Change::Deleted(ids)) => types::UpdateDeleteChannelMessages {
+                channel_id: self.state.groups[group].id,
                 messages: ids.clone(),
                 pts,
                 pts_count,
             }
             .into(),
-            (BoxRef::Supergroup(group), Change::Deleted(ids)) => {
-                types::UpdateDeleteChannelMessages {
-                    channel_id: self.state.groups[group].id,
-                    messages: ids.clone(),
-                    pts,
-                    pts_count,
-                }
-                .into()
-            }
             (BoxRef::Account(_), Change::Read(chat, max_id)) => types::UpdateReadHistoryInbox {
                 folder_id: None,
                 peer: self.peer(*chat),
@@ -297,19 +255,10 @@ impl<'a> View<'a> {
     /// The newest change of a box as it is pushed.
     pub(crate) fn updates(&self, of: BoxRef, change: &Change) -> enums::Updates {
         let update = self.update(of, change, self.state.messages(of).pts());
-        self.envelope(
-            of,
-            update.into_iter().collect(),
-            std::slice::from_ref(change),
-        )
+        self.envelope(of, update.into_iter().collect(), std::slice::from_ref(change))
     }
 
-    pub(crate) fn envelope(
-        &self,
-        of: BoxRef,
-        updates: Vec<enums::Update>,
-        about: &[Change],
-    ) -> enums::Updates {
+    pub(crate) fn envelope(&self, of: BoxRef, updates: Vec<enums::Update>, about: &[Change]) -> enums::Updates {
         let mut cast = Cast::default();
         let mut date = 0;
         for change in about {
@@ -324,13 +273,6 @@ impl<'a> View<'a> {
                 Change::Deleted(_) => {}
             }
         }
-        types::Updates {
-            updates,
-            users: self.users(&cast),
-            chats: self.groups(&cast),
-            date,
-            seq: 0,
-        }
-        .into()
+        types::Updates { updates, users: self.users(&cast), chats: self.groups(&cast), date, seq: 0 }.into()
     }
 }

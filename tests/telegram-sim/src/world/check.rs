@@ -33,11 +33,7 @@ impl std::error::Error for WorldError {}
 
 impl WorldError {
     pub(crate) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            position: None,
-            path: path.into(),
-            message: message.into(),
-        }
+        Self { position: None, path: path.into(), message: message.into() }
     }
 }
 
@@ -49,67 +45,36 @@ impl World {
         self.check_groups()?;
         let speed = self.options.clock_speed;
         if !speed.is_finite() || speed < 0.0 {
-            return Err(WorldError::new(
-                "options.clock_speed",
-                "must be 0 or a positive number",
-            ));
+            return Err(WorldError::new("options.clock_speed", "must be 0 or a positive number"));
         }
         Ok(())
     }
 
     /// Short names are one space, since tests and logs name chats by them; so are public names.
     fn check_names(&self) -> Result<(), WorldError> {
-        let accounts = self.accounts.iter().map(|a| {
-            (
-                format!("accounts.{}", a.name),
-                &*a.name,
-                a.username.as_deref(),
-            )
-        });
-        let bots = self.bots.iter().map(|b| {
-            (
-                format!("bots.{}", b.name),
-                &*b.name,
-                Some(b.username.as_str()),
-            )
-        });
-        let groups = self.groups.iter().map(|g| {
-            (
-                format!("groups.{}", g.name),
-                &*g.name,
-                g.username.as_deref(),
-            )
-        });
+        let accounts = self.accounts.iter().map(|a| (format!("accounts.{}", a.name), &*a.name, a.username.as_deref()));
+        let bots = self.bots.iter().map(|b| (format!("bots.{}", b.name), &*b.name, Some(b.username.as_str())));
+        let groups = self.groups.iter().map(|g| (format!("groups.{}", g.name), &*g.name, g.username.as_deref()));
         let (mut names, mut usernames) = (HashMap::new(), HashMap::new());
         for (path, name, username) in accounts.chain(bots).chain(groups) {
             if name.is_empty() {
                 return Err(WorldError::new(path, "a name must not be empty"));
             }
             if let Some(username) = username {
-                let usable = username.len() >= 4
-                    && username
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+                let usable =
+                    username.len() >= 4 && username.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
                 if !usable {
                     return Err(WorldError::new(
                         path,
-                        format!(
-                            "username {username:?} must be at least 4 letters, digits and _, without @"
-                        ),
+                        format!("username {username:?} must be at least 4 letters, digits and _, without @"),
                     ));
                 }
                 if let Some(other) = usernames.insert(username.to_ascii_lowercase(), path.clone()) {
-                    return Err(WorldError::new(
-                        path,
-                        format!("username {username:?} is taken by {other}"),
-                    ));
+                    return Err(WorldError::new(path, format!("username {username:?} is taken by {other}")));
                 }
             }
             if let Some(other) = names.insert(name, path.clone()) {
-                return Err(WorldError::new(
-                    path,
-                    format!("the name {name:?} is taken by {other}"),
-                ));
+                return Err(WorldError::new(path, format!("the name {name:?} is taken by {other}")));
             }
         }
         Ok(())
@@ -121,16 +86,10 @@ impl World {
             let path = format!("accounts.{}", account.name);
             let phone = normalised_phone(&account.phone);
             if phone.len() < 5 {
-                return Err(WorldError::new(
-                    path,
-                    "phone must be a number such as \"+10000000001\"",
-                ));
+                return Err(WorldError::new(path, "phone must be a number such as \"+10000000001\""));
             }
             if let Some(other) = phones.insert(phone, path.clone()) {
-                return Err(WorldError::new(
-                    path,
-                    format!("the phone number is that of {other}"),
-                ));
+                return Err(WorldError::new(path, format!("the phone number is that of {other}")));
             }
             check_id(&path, account.user_id, &mut ids)?;
             if account.code.is_empty() {
@@ -154,38 +113,21 @@ impl World {
             if let Some(id) = group.id {
                 check_id(&path, id, &mut ids)?;
             }
-            if group.kind == GroupKind::Basic
-                && !(group.topics.is_empty() && group.username.is_none())
-            {
-                return Err(WorldError::new(
-                    path,
-                    "only a supergroup can have topics or a username",
-                ));
+            if group.kind == GroupKind::Basic && !(group.topics.is_empty() && group.username.is_none()) {
+                return Err(WorldError::new(path, "only a supergroup can have topics or a username"));
             }
-            if let Some(member) = group
-                .members
-                .iter()
-                .find(|name| !accounts.contains(name.as_str()))
-            {
-                return Err(WorldError::new(
-                    path,
-                    format!("member {member:?} is no account of this world"),
-                ));
+            if let Some(member) = group.members.iter().find(|name| !accounts.contains(name.as_str())) {
+                return Err(WorldError::new(path, format!("member {member:?} is no account of this world")));
             }
             if let Some(bot) = group.bots.iter().find(|name| !bots.contains(name.as_str())) {
-                return Err(WorldError::new(
-                    path,
-                    format!("{bot:?} is no bot of this world"),
-                ));
+                return Err(WorldError::new(path, format!("{bot:?} is no bot of this world")));
             }
             let mut topics = HashSet::new();
             for (id, _) in &group.topics {
                 if *id < 2 || !topics.insert(*id) {
                     return Err(WorldError::new(
                         path,
-                        format!(
-                            "topic {id}: identifiers must differ and be at least 2 (1 is the general topic)"
-                        ),
+                        format!("topic {id}: identifiers must differ and be at least 2 (1 is the general topic)"),
                     ));
                 }
             }
@@ -199,16 +141,10 @@ const MAX_USER_ID: i64 = 0xff_ffff_ffff;
 
 fn check_id(path: &str, id: i64, known: &mut HashMap<i64, String>) -> Result<(), WorldError> {
     if !(1..=MAX_USER_ID).contains(&id) {
-        return Err(WorldError::new(
-            path,
-            format!("the identifier {id} is not in 1..={MAX_USER_ID}"),
-        ));
+        return Err(WorldError::new(path, format!("the identifier {id} is not in 1..={MAX_USER_ID}")));
     }
     match known.insert(id, path.to_owned()) {
-        Some(other) => Err(WorldError::new(
-            path,
-            format!("the identifier {id} is that of {other}"),
-        )),
+        Some(other) => Err(WorldError::new(path, format!("the identifier {id} is that of {other}"))),
         None => Ok(()),
     }
 }
@@ -234,60 +170,26 @@ mod tests {
     fn a_sound_world_passes() {
         let world = World::new()
             .account(alice())
-            .bot(BotProfile::new(
-                "checkin",
-                "sim_checkin_bot",
-                Script::default(),
-            ))
-            .group(
-                Group::new("club", GroupKind::Supergroup)
-                    .member("alice")
-                    .bot("checkin")
-                    .topic(12, "签到"),
-            );
+            .bot(BotProfile::new("checkin", "sim_checkin_bot", Script::default()))
+            .group(Group::new("club", GroupKind::Supergroup).member("alice").bot("checkin").topic(12, "签到"));
         assert_eq!(world.check(), Ok(()));
     }
 
     #[test]
     fn contradictions_are_named() {
         let club = || Group::new("club", GroupKind::Basic);
+        refused(&World::new().account(alice()).account(alice()), "the name \"alice\" is taken by accounts.alice");
         refused(
-            &World::new().account(alice()).account(alice()),
-            "the name \"alice\" is taken by accounts.alice",
-        );
-        refused(
-            &World::new()
-                .account(alice())
-                .account(Account::new("bob", "10000000001", 2)),
+            &World::new().account(alice()).account(Account::new("bob", "10000000001", 2)),
             "phone number is that of",
         );
-        refused(
-            &World::new()
-                .account(alice())
-                .account(Account::new("bob", "+10000000002", 1001)),
-            "identifier 1001",
-        );
-        refused(
-            &World::new().account(Account::new("bob", "x", 2)),
-            "phone must be",
-        );
-        refused(
-            &World::new().group(club().member("bob")),
-            "member \"bob\" is no account",
-        );
+        refused(&World::new().account(alice()).account(Account::new("bob", "+10000000002", 1001)), "identifier 1001");
+        refused(&World::new().account(Account::new("bob", "x", 2)), "phone must be");
+        refused(&World::new().group(club().member("bob")), "member \"bob\" is no account");
         refused(&World::new().group(club().bot("bob")), "\"bob\" is no bot");
-        refused(
-            &World::new().group(club().topic(2, "x")),
-            "only a supergroup",
-        );
-        refused(
-            &World::new().group(Group::new("club", GroupKind::Supergroup).topic(1, "x")),
-            "at least 2",
-        );
-        refused(
-            &World::new().bot(BotProfile::new("b", "@name", Script::default())),
-            "without @",
-        );
+        refused(&World::new().group(club().topic(2, "x")), "only a supergroup");
+        refused(&World::new().group(Group::new("club", GroupKind::Supergroup).topic(1, "x")), "at least 2");
+        refused(&World::new().bot(BotProfile::new("b", "@name", Script::default())), "without @");
         refused(&World::new().clock_speed(-1.0), "options.clock_speed");
     }
 }

@@ -149,10 +149,7 @@ pub struct Account {
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Neither code nor password.
-        f.debug_struct("Account")
-            .field("name", &self.name)
-            .field("user_id", &self.user_id)
-            .finish_non_exhaustive()
+        f.debug_struct("Account").field("name", &self.name).field("user_id", &self.user_id).finish_non_exhaustive()
     }
 }
 
@@ -221,10 +218,7 @@ pub struct BotProfile {
 
 impl fmt::Debug for BotProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BotProfile")
-            .field("name", &self.name)
-            .field("username", &self.username)
-            .finish_non_exhaustive()
+        f.debug_struct("BotProfile").field("name", &self.name).field("username", &self.username).finish_non_exhaustive()
     }
 }
 

@@ -118,9 +118,7 @@ impl<'a> Reader<'a> {
             (None, None, Some(parameter), None) => Trigger::Start(pattern(parameter)?),
             (None, None, None, Some(emoji)) => Trigger::Dice(pattern(emoji)?),
             _ => {
-                return Err(wrong(
-                    "a rule needs exactly one of text, button, start and dice".to_owned(),
-                ));
+                return Err(wrong("a rule needs exactly one of text, button, start and dice".to_owned()));
             }
         };
         let own = RawStep {
@@ -135,46 +133,23 @@ impl<'a> Reader<'a> {
         };
         let mut actions = Vec::new();
         for step in std::iter::once(own).chain(raw.steps) {
-            let wait = step
-                .after
-                .as_ref()
-                .map(|after| parsed(after, path, duration))
-                .transpose()?;
-            self.step(step, wait.unwrap_or_default(), &mut actions)
-                .map_err(&wrong)?;
+            let wait = step.after.as_ref().map(|after| parsed(after, path, duration)).transpose()?;
+            self.step(step, wait.unwrap_or_default(), &mut actions).map_err(&wrong)?;
         }
         if actions.is_empty() {
             return Err(wrong("the rule does nothing".to_owned()));
         }
         let answers = |action: &ScriptAction| {
-            matches!(
-                action,
-                ScriptAction::Bot(BotAction {
-                    effect: Effect::Answer { .. } | Effect::NoAnswer,
-                    ..
-                })
-            )
+            matches!(action, ScriptAction::Bot(BotAction { effect: Effect::Answer { .. } | Effect::NoAnswer, .. }))
         };
         if !matches!(trigger, Trigger::Button(_)) && actions.iter().any(answers) {
-            return Err(wrong(
-                "only a pressed button can be answered by popup, alert and no_answer".to_owned(),
-            ));
+            return Err(wrong("only a pressed button can be answered by popup, alert and no_answer".to_owned()));
         }
         let once_per = raw.once_per.map(|RawPeriod::Day| Period::Day);
-        Ok(Rule {
-            trigger,
-            when: raw.when,
-            once_per,
-            actions,
-        })
+        Ok(Rule { trigger, when: raw.when, once_per, actions })
     }
 
-    fn step(
-        &self,
-        step: RawStep,
-        wait: Duration,
-        actions: &mut Vec<ScriptAction>,
-    ) -> Result<(), String> {
+    fn step(&self, step: RawStep, wait: Duration, actions: &mut Vec<ScriptAction>) -> Result<(), String> {
         let mut effects = Vec::new();
         if let Some(text) = step.popup {
             effects.push(Effect::Answer { text, alert: false });
@@ -187,77 +162,44 @@ impl<'a> Reader<'a> {
         }
         if let Some(message) = step.edit {
             let target = message.name.clone().map_or(Target::Pressed, Target::Named);
-            effects.push(Effect::Edit {
-                target,
-                content: self.content(message, "edit")?,
-            });
+            effects.push(Effect::Edit { target, content: self.content(message, "edit")? });
         }
         if let Some(message) = step.send {
             let (reply, name) = (message.reply, message.name.clone());
-            effects.push(Effect::Send {
-                content: self.content(message, "send")?,
-                reply,
-                name,
-            });
+            effects.push(Effect::Send { content: self.content(message, "send")?, reply, name });
         }
         match step.delete {
-            Some(RawDelete::PressedOrLast(true)) => effects.push(Effect::Delete {
-                target: Target::Pressed,
-            }),
-            Some(RawDelete::Named(name)) => effects.push(Effect::Delete {
-                target: Target::Named(name),
-            }),
+            Some(RawDelete::PressedOrLast(true)) => effects.push(Effect::Delete { target: Target::Pressed }),
+            Some(RawDelete::Named(name)) => effects.push(Effect::Delete { target: Target::Named(name) }),
             Some(RawDelete::PressedOrLast(false)) | None => {}
         }
         // The wait comes before the first of them.
         let waits = std::iter::once(wait).chain(std::iter::repeat(Duration::ZERO));
-        let played = effects
-            .into_iter()
-            .zip(waits)
-            .map(|(effect, after)| BotAction { after, effect });
+        let played = effects.into_iter().zip(waits).map(|(effect, after)| BotAction { after, effect });
         actions.extend(played.map(ScriptAction::Bot));
         actions.extend(step.set_state.map(ScriptAction::SetState));
         Ok(())
     }
 
     fn content(&self, raw: RawMessage, kind: &str) -> Result<Content, String> {
-        let markups = [
-            raw.buttons.is_some(),
-            raw.keyboard.is_some(),
-            raw.remove_keyboard,
-        ];
+        let markups = [raw.buttons.is_some(), raw.keyboard.is_some(), raw.remove_keyboard];
         if markups.into_iter().filter(|is_set| *is_set).count() > 1 {
-            return Err(format!(
-                "{kind} can have only one of buttons, keyboard and remove_keyboard"
-            ));
+            return Err(format!("{kind} can have only one of buttons, keyboard and remove_keyboard"));
         }
         if kind == "edit" && (raw.keyboard.is_some() || raw.remove_keyboard || raw.reply) {
             return Err("edit cannot have keyboard, remove_keyboard or reply; Telegram allows them only in send".into());
         }
-        let inline = raw
-            .buttons
-            .map(|rows| rows.into_iter().map(button_row).collect::<Result<_, _>>())
-            .transpose()?;
+        let inline = raw.buttons.map(|rows| rows.into_iter().map(button_row).collect::<Result<_, _>>()).transpose()?;
         let markup = inline
             .map(Markup::Inline)
             .or(raw.keyboard.map(Markup::Keyboard))
             .or(raw.remove_keyboard.then_some(Markup::RemoveKeyboard));
-        let media = raw
-            .photo
-            .map(|photo| self.photo(photo))
-            .transpose()?
-            .map(Media::Photo);
-        let content = Content {
-            text: raw.text,
-            media,
-            markup,
-        };
+        let media = raw.photo.map(|photo| self.photo(photo)).transpose()?.map(Media::Photo);
+        let content = Content { text: raw.text, media, markup };
         // The edited message may have a picture, and then needs no text.
         let keeps_picture = kind == "edit" && content.text.is_empty();
         if !is_sendable(&content) && !keeps_picture {
-            return Err(format!(
-                "the message of {kind} is empty or longer than 4096 characters"
-            ));
+            return Err(format!("the message of {kind} is empty or longer than 4096 characters"));
         }
         Ok(content)
     }
@@ -265,8 +207,7 @@ impl<'a> Reader<'a> {
     fn photo(&self, raw: RawPhoto) -> Result<Arc<Photo>, String> {
         let photo = match (raw.file, raw.color) {
             (Some(file), None) => {
-                let bytes = std::fs::read(self.directory.join(&file))
-                    .map_err(|error| format!("{file}: {error}"))?;
+                let bytes = std::fs::read(self.directory.join(&file)).map_err(|error| format!("{file}: {error}"))?;
                 Photo::from_bytes(bytes).map_err(|error| format!("{file}: {error}"))?
             }
             (None, Some(color)) => Photo::solid(rgb(&color)?, raw.side.unwrap_or(64)),
@@ -280,10 +221,7 @@ fn button_row(row: Vec<RawButton>) -> Result<Vec<Button>, String> {
     row.into_iter()
         .map(|button| match (button.data, button.url) {
             (Some(data), None) if data.len() <= 64 => Ok(Button::callback(button.text, data)),
-            (Some(_), None) => Err(format!(
-                "the data of button {:?} is longer than 64 bytes",
-                button.text
-            )),
+            (Some(_), None) => Err(format!("the data of button {:?} is longer than 64 bytes", button.text)),
             (None, Some(url)) => Ok(Button::url(button.text, url)),
             _ => Err(format!("button {:?} needs either data or url", button.text)),
         })
@@ -294,8 +232,6 @@ fn button_row(row: Vec<RawButton>) -> Result<Vec<Button>, String> {
 fn rgb(color: &str) -> Result<[u8; 3], String> {
     let number = color.strip_prefix('#').filter(|digits| digits.len() == 6);
     let number = number.and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    let [_, rgb @ ..] = number
-        .ok_or_else(|| format!("{color:?} is not a colour such as \"#cc0000\""))?
-        .to_be_bytes();
+    let [_, rgb @ ..] = number.ok_or_else(|| format!("{color:?} is not a colour such as \"#cc0000\""))?.to_be_bytes();
     Ok(rgb)
 }

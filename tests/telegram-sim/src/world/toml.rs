@@ -101,8 +101,8 @@ impl World {
 
     /// Reads a world from a file. Picture files are looked for beside it.
     pub fn from_file(path: &Path) -> Result<Self, WorldError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| WorldError::new("", format!("cannot be read: {error}")))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|error| WorldError::new("", format!("cannot be read: {error}")))?;
         Self::from_toml_in(&text, path.parent().unwrap_or(Path::new(".")))
     }
 
@@ -117,10 +117,7 @@ impl World {
             error.position = Some(position(text, span.start));
             error
         };
-        let mut world = raw
-            .options
-            .apply(World::new())
-            .map_err(|(error, span)| locate(error, span))?;
+        let mut world = raw.options.apply(World::new()).map_err(|(error, span)| locate(error, span))?;
         for (name, raw) in raw.accounts {
             places.insert(format!("accounts.{name}"), raw.span());
             world = world.account(raw.into_inner().account(&name));
@@ -128,10 +125,7 @@ impl World {
         let reader = Reader::new(directory);
         for (name, raw) in raw.bots {
             places.insert(format!("bots.{name}"), raw.span());
-            let bot = raw
-                .into_inner()
-                .bot(&name, &reader)
-                .map_err(|(error, span)| locate(error, span))?;
+            let bot = raw.into_inner().bot(&name, &reader).map_err(|(error, span)| locate(error, span))?;
             world = world.bot(bot);
         }
         for (name, raw) in raw.groups {
@@ -165,12 +159,7 @@ pub(super) fn parsed<T, E: std::fmt::Display>(
     path: &str,
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<T, Located> {
-    parse(raw.get_ref()).map_err(|error| {
-        (
-            WorldError::new(path, format!("{:?}: {error}", raw.get_ref())),
-            raw.span(),
-        )
-    })
+    parse(raw.get_ref()).map_err(|error| (WorldError::new(path, format!("{:?}: {error}", raw.get_ref())), raw.span()))
 }
 
 impl RawOptions {
@@ -184,9 +173,7 @@ impl RawOptions {
         }
         let options = &mut world.options;
         options.key_seed = self.key_seed.unwrap_or_else(|| options.key_seed.clone());
-        options.remember_random_ids = self
-            .remember_random_ids
-            .unwrap_or(options.remember_random_ids);
+        options.remember_random_ids = self.remember_random_ids.unwrap_or(options.remember_random_ids);
         options.clock_speed = self.clock_speed.unwrap_or(options.clock_speed);
         options.compress_answers = self.compress_answers.unwrap_or(options.compress_answers);
         options.max_connections = self.max_connections.unwrap_or(options.max_connections);
@@ -210,19 +197,12 @@ impl RawAccount {
 impl RawBot {
     fn bot(self, name: &str, reader: &Reader<'_>) -> Result<BotProfile, Located> {
         let path = format!("bots.{name}");
-        let rules = self
-            .on
-            .into_iter()
-            .map(|rule| reader.rule(rule, &path))
-            .collect::<Result<_, _>>()?;
+        let rules = self.on.into_iter().map(|rule| reader.rule(rule, &path)).collect::<Result<_, _>>()?;
         let mut bot = BotProfile::new(name, self.username, Script::new(rules));
         bot.first_name = self.name.map_or(bot.first_name, Arc::from);
         bot.user_id = self.user_id;
         if let Some(offset) = &self.utc_offset {
-            let read = |text: &str| {
-                text.parse::<FixedOffset>()
-                    .map_err(|_| "not an offset such as \"+08:00\"")
-            };
+            let read = |text: &str| text.parse::<FixedOffset>().map_err(|_| "not an offset such as \"+08:00\"");
             bot.utc_offset = parsed(offset, &path, read)?;
         }
         Ok(bot)
@@ -241,11 +221,7 @@ impl RawGroup {
         group.id = self.id;
         group.members = self.members;
         group.bots = self.bots;
-        group.topics = self
-            .topics
-            .into_iter()
-            .map(|topic| (topic.id, topic.title))
-            .collect();
+        group.topics = self.topics.into_iter().map(|topic| (topic.id, topic.title)).collect();
         group
     }
 }
@@ -264,10 +240,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
         _ => return Err(EXPECTED),
     };
     let number: u64 = number.parse().map_err(|_| EXPECTED)?;
-    number
-        .checked_mul(milliseconds)
-        .map(Duration::from_millis)
-        .ok_or(EXPECTED)
+    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or(EXPECTED)
 }
 
 #[cfg(test)]
@@ -284,16 +257,7 @@ mod tests {
     fn durations_need_a_unit() {
         assert_eq!(duration("50ms"), Ok(Duration::from_millis(50)));
         assert_eq!(duration("2h"), Ok(Duration::from_hours(2)));
-        for text in [
-            "",
-            "50",
-            "ms",
-            "5 s",
-            "-1s",
-            "1.5s",
-            "99999999999999999999s",
-            "18446744073709551615d",
-        ] {
+        for text in ["", "50", "ms", "5 s", "-1s", "1.5s", "99999999999999999999s", "18446744073709551615d"] {
             assert!(duration(text).is_err(), "{text:?}");
         }
     }
@@ -304,10 +268,7 @@ mod tests {
         assert_eq!(World::from_toml(alice).unwrap().accounts.len(), 1);
         let misspelt = World::from_toml(&format!("{alice}sign_in = true\n")).unwrap_err();
         assert_eq!(misspelt.position, Some((4, 1)));
-        assert!(
-            misspelt.message.contains("unknown field `sign_in`"),
-            "{misspelt}"
-        );
+        assert!(misspelt.message.contains("unknown field `sign_in`"), "{misspelt}");
         refused(
             "[options]\ncallback_timeout = \"10\"",
             "line 2, column 20: options.callback_timeout: \"10\": not a duration such as \"50ms\", \"2s\", \"3m\", \"4h\" or \"1d\"",
@@ -324,36 +285,22 @@ mod tests {
 
     #[test]
     fn rules_are_checked() {
-        let rule =
-            |lines: &str| format!("[bots.b]\nusername = \"some_bot\"\n[[bots.b.on]]\n{lines}");
+        let rule = |lines: &str| format!("[bots.b]\nusername = \"some_bot\"\n[[bots.b.on]]\n{lines}");
         let message = |lines: &str| World::from_toml(&rule(lines)).unwrap_err().to_string();
         assert!(World::from_toml(&rule("text = \"/x/i\"\nsend = { text = \"y\" }")).is_ok());
-        assert!(
-            message("send = { text = \"y\" }")
-                .contains("exactly one of text, button, start and dice")
-        );
-        assert!(
-            message("text = \"a\"\nstart = \"b\"\nsend = { text = \"y\" }")
-                .contains("exactly one of")
-        );
+        assert!(message("send = { text = \"y\" }").contains("exactly one of text, button, start and dice"));
+        assert!(message("text = \"a\"\nstart = \"b\"\nsend = { text = \"y\" }").contains("exactly one of"));
         assert!(message("text = \"a\"").contains("does nothing"));
-        assert!(
-            message("text = \"/(/\"\nsend = { text = \"y\" }")
-                .starts_with("line 4, column 8: bots.b: \"/(/\"")
-        );
+        assert!(message("text = \"/(/\"\nsend = { text = \"y\" }").starts_with("line 4, column 8: bots.b: \"/(/\""));
         assert!(message("text = \"a\"\npopup = \"x\"").contains("only a pressed button"));
         assert!(message("text = \"a\"\nsend = { text = \"\" }").contains("empty"));
         assert!(
-            message("text = \"a\"\nsend = { text = \"x\", buttons = [[{ text = \"b\" }]] }")
-                .contains("data or url")
+            message("text = \"a\"\nsend = { text = \"x\", buttons = [[{ text = \"b\" }]] }").contains("data or url")
         );
         assert!(
             message("text = \"a\"\nsend = { text = \"x\", photo = { file = \"no/such.png\" } }")
                 .contains("no/such.png")
         );
-        assert!(
-            message("text = \"a\"\nonce_per = \"week\"\nsend = { text = \"y\" }")
-                .contains("unknown variant")
-        );
+        assert!(message("text = \"a\"\nonce_per = \"week\"\nsend = { text = \"y\" }").contains("unknown variant"));
     }
 }

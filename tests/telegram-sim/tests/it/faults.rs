@@ -26,10 +26,7 @@ fn spawn_get_me(client: &Client) -> JoinHandle<Result<(), InvocationError>> {
 }
 
 fn calls(entries: &[Entry]) -> usize {
-    entries
-        .iter()
-        .filter(|entry| entry.event == Event::Call { method: METHOD })
-        .count()
+    entries.iter().filter(|entry| entry.event == Event::Call { method: METHOD }).count()
 }
 
 #[tokio::test]
@@ -40,13 +37,8 @@ async fn rpc_errors_arrive_as_they_are() {
         alice.client.get_me().await.unwrap();
     }
     let (_centre, alice) = with_fault(Fault::error(420, "FLOOD_WAIT_61")).await;
-    let Err(InvocationError::Rpc(error)) = alice.client.get_me().await else {
-        panic!("too long to wait for")
-    };
-    assert_eq!(
-        (error.code, error.name.as_str(), error.value),
-        (420, "FLOOD_WAIT", Some(61))
-    );
+    let Err(InvocationError::Rpc(error)) = alice.client.get_me().await else { panic!("too long to wait for") };
+    assert_eq!((error.code, error.name.as_str(), error.value), (420, "FLOOD_WAIT", Some(61)));
 }
 
 #[tokio::test]
@@ -87,13 +79,7 @@ async fn a_bad_salt_in_a_burst_loses_nothing() {
 async fn other_bad_messages_drop_the_call_only() {
     for code in [32, 64] {
         let (_centre, alice) = with_fault(Fault::BadMessage(code)).await;
-        assert!(
-            matches!(
-                alice.client.get_me().await,
-                Err(InvocationError::Dropped(_))
-            ),
-            "{code}"
-        );
+        assert!(matches!(alice.client.get_me().await, Err(InvocationError::Dropped(_))), "{code}");
         alice.client.get_me().await.unwrap();
     }
 }
@@ -102,10 +88,7 @@ async fn other_bad_messages_drop_the_call_only() {
 async fn two_drops_in_a_row_are_an_error() {
     let (centre, alice) = with_fault(Fault::Drop).await;
     centre.inject(METHOD, Fault::Drop);
-    assert!(matches!(
-        alice.client.get_me().await,
-        Err(InvocationError::Io(_))
-    ));
+    assert!(matches!(alice.client.get_me().await, Err(InvocationError::Io(_))));
     assert_eq!(centre.accepted_connections(), 2);
 }
 
@@ -113,11 +96,7 @@ async fn two_drops_in_a_row_are_an_error() {
 async fn transport_errors_reach_the_caller() {
     let (_centre, alice) = with_fault(Fault::Transport(-429)).await;
     let result = alice.client.get_me().await;
-    assert!(
-        matches!(result, Err(InvocationError::Transport(_))),
-        "{:?}",
-        result.err()
-    );
+    assert!(matches!(result, Err(InvocationError::Transport(_))), "{:?}", result.err());
     alice.client.get_me().await.unwrap();
 }
 
@@ -146,10 +125,7 @@ async fn a_frozen_connection_answers_nothing_until_it_is_killed() {
 #[tokio::test]
 async fn a_wrong_session_panics_in_the_runner() {
     let (_centre, alice) = with_fault(Fault::WrongSession).await;
-    assert!(matches!(
-        alice.client.get_me().await,
-        Err(InvocationError::Dropped(_))
-    ));
+    assert!(matches!(alice.client.get_me().await, Err(InvocationError::Dropped(_))));
     assert!(alice.runner.await.unwrap_err().is_panic());
 }
 
@@ -172,21 +148,10 @@ async fn modes_decide_about_new_connections() {
     centre.set_mode(Mode::CloseOnAccept);
     let session = session(&centre, "alice");
     let alice = Connected::with(session.clone());
-    assert!(matches!(
-        alice.client.get_me().await,
-        Err(InvocationError::Io(_))
-    ));
+    assert!(matches!(alice.client.get_me().await, Err(InvocationError::Io(_))));
     centre.set_mode(Mode::SilentOnAccept);
     let waiting = spawn_get_me(&alice.client);
-    centre
-        .wait_for(|entries| {
-            entries
-                .iter()
-                .filter(|entry| entry.event == Event::Connected)
-                .count()
-                >= 3
-        })
-        .await;
+    centre.wait_for(|entries| entries.iter().filter(|entry| entry.event == Event::Connected).count() >= 3).await;
     assert!(!waiting.is_finished());
     alice.runner.abort();
     centre.set_mode(Mode::Normal);

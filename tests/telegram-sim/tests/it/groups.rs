@@ -29,33 +29,19 @@ async fn a_basic_group_numbers_messages_per_member() {
     assert_eq!(sent.id(), 2);
     let heard = next_message(&mut bobs).await;
     assert_eq!((heard.id(), heard.text()), (1, "hi all"));
-    assert_eq!(
-        heard.sender().and_then(|sender| sender.id().bare_id()),
-        Some(1001)
-    );
+    assert_eq!(heard.sender().and_then(|sender| sender.id().bare_id()), Some(1001));
     // The bot of the group answers both.
     assert_eq!(next_message(&mut bobs).await.text(), "alice: hi all");
     assert_eq!(next_message(&mut alices).await.text(), "alice: hi all");
     // A reply keeps its meaning in every numbering.
     let reply = InputMessage::new().text("again").reply_to(Some(sent.id()));
     alice.client.send_message(family, reply).await.unwrap();
-    assert_eq!(
-        next_message(&mut bobs).await.reply_to_message_id(),
-        Some(heard.id())
-    );
+    assert_eq!(next_message(&mut bobs).await.reply_to_message_id(), Some(heard.id()));
     assert_eq!(next_message(&mut bobs).await.text(), "alice: again");
     // Deleting for everyone deletes every copy.
-    alice
-        .client
-        .delete_messages(family, &[sent.id()])
-        .await
-        .unwrap();
+    alice.client.delete_messages(family, &[sent.id()]).await.unwrap();
     assert_eq!(next_deletion(&mut bobs).await, [heard.id()]);
-    let kept: Vec<String> = centre
-        .messages("bob", "family")
-        .iter()
-        .map(|m| m.text().to_owned())
-        .collect();
+    let kept: Vec<String> = centre.messages("bob", "family").iter().map(|m| m.text().to_owned()).collect();
     assert_eq!(kept, ["alice: hi all", "again", "alice: again"]);
 }
 
@@ -76,8 +62,7 @@ async fn a_topic_keeps_its_messages_together() {
         offset_topic: 0,
         limit: 10,
     };
-    let tl::enums::messages::ForumTopics::Topics(topics) =
-        alice.client.invoke(&topics).await.unwrap();
+    let tl::enums::messages::ForumTopics::Topics(topics) = alice.client.invoke(&topics).await.unwrap();
     let titles: Vec<(i32, String)> = topics
         .topics
         .into_iter()
@@ -89,9 +74,7 @@ async fn a_topic_keeps_its_messages_together() {
     assert_eq!(titles, [(1, "General".to_owned()), (12, "签到".to_owned())]);
 
     // Replying to the topic's first message is how grammers writes to a topic.
-    let to_topic = InputMessage::new()
-        .text("/checkin@sim_checkin_bot")
-        .reply_to(Some(12));
+    let to_topic = InputMessage::new().text("/checkin@sim_checkin_bot").reply_to(Some(12));
     let sent = alice.client.send_message(club, to_topic).await.unwrap();
     assert_eq!(sent.id(), 13);
     let question = next_message(&mut alices).await;
@@ -104,10 +87,7 @@ async fn a_topic_keeps_its_messages_together() {
     alice.client.send_message(club, "elsewhere").await.unwrap();
 
     let seen = centre.messages("bob", "club");
-    let placed: Vec<(Option<i32>, &str)> = seen
-        .iter()
-        .map(|message| (message.topic, message.text()))
-        .collect();
+    let placed: Vec<(Option<i32>, &str)> = seen.iter().map(|message| (message.topic, message.text())).collect();
     let expected = [
         (Some(12), "/checkin@sim_checkin_bot"),
         (Some(12), "done"),
@@ -115,18 +95,8 @@ async fn a_topic_keeps_its_messages_together() {
         (Some(1), "alice: elsewhere"),
     ];
     assert_eq!(placed, expected);
-    let logged = centre
-        .wait_for_entry(|entry| matches!(entry.event, Event::MessageSent { .. }))
-        .await;
-    let Event::MessageSent {
-        chat,
-        topic,
-        reply_to,
-        ..
-    } = logged.event
-    else {
-        unreachable!()
-    };
+    let logged = centre.wait_for_entry(|entry| matches!(entry.event, Event::MessageSent { .. })).await;
+    let Event::MessageSent { chat, topic, reply_to, .. } = logged.event else { unreachable!() };
     assert_eq!((&*chat, topic, reply_to), ("club", Some(12), None));
 
     let replies = tl::functions::messages::GetReplies {
@@ -140,16 +110,10 @@ async fn a_topic_keeps_its_messages_together() {
         min_id: 0,
         hash: 0,
     };
-    let tl::enums::messages::Messages::ChannelMessages(replies) =
-        alice.client.invoke(&replies).await.unwrap()
-    else {
+    let tl::enums::messages::Messages::ChannelMessages(replies) = alice.client.invoke(&replies).await.unwrap() else {
         panic!("a supergroup answers with channel messages");
     };
-    let ids: Vec<i32> = replies
-        .messages
-        .iter()
-        .map(tl::enums::Message::id)
-        .collect();
+    let ids: Vec<i32> = replies.messages.iter().map(tl::enums::Message::id).collect();
     assert_eq!(ids, [14, 13]);
     let gone = InputMessage::new().text("x").reply_to(Some(99));
     let unknown = alice.client.send_message(club, gone).await.unwrap();
@@ -162,37 +126,15 @@ async fn strangers_write_and_only_own_messages_are_deleted() {
     let mut alice = Connected::to(&centre, "alice");
     let mut alices = alice.stream(false).await;
     let club = alice.peer("sim_club").await;
-    centre.member_says(
-        "club",
-        "Zoe",
-        Some(12),
-        Content::text("spam").buttons(&[("ad", "ad")]),
-    );
+    centre.member_says("club", "Zoe", Some(12), Content::text("spam").buttons(&[("ad", "ad")]));
     let spam = next_message(&mut alices).await;
     assert_eq!((spam.id(), spam.text()), (13, "spam"));
-    assert_eq!(
-        spam.sender()
-            .and_then(|sender| sender.name().map(ToOwned::to_owned))
-            .as_deref(),
-        Some("Zoe")
-    );
+    assert_eq!(spam.sender().and_then(|sender| sender.name().map(ToOwned::to_owned)).as_deref(), Some("Zoe"));
     let refused = alice.client.delete_messages(club, &[13]).await;
     assert_eq!(rpc_error(refused), (403, "MESSAGE_DELETE_FORBIDDEN".into()));
     let own = alice.client.send_message(club, "mine").await.unwrap();
-    assert_eq!(
-        alice
-            .client
-            .delete_messages(club, &[own.id()])
-            .await
-            .unwrap(),
-        1
-    );
-    assert!(
-        centre
-            .messages("alice", "club")
-            .iter()
-            .all(|message| message.text() != "mine")
-    );
+    assert_eq!(alice.client.delete_messages(club, &[own.id()]).await.unwrap(), 1);
+    assert!(centre.messages("alice", "club").iter().all(|message| message.text() != "mine"));
 }
 
 #[tokio::test]
@@ -208,22 +150,11 @@ async fn access_hashes_and_membership_are_checked() {
     assert_eq!(rpc_error(stolen), (400, "CHANNEL_INVALID".into()));
 
     let carol = Connected::to(&centre, "carol");
-    let token = carol
-        .client
-        .request_login_code("+10000000003", crate::support::API_HASH)
-        .await
-        .unwrap();
+    let token = carol.client.request_login_code("+10000000003", crate::support::API_HASH).await.unwrap();
     carol.client.sign_in(&token, "24680").await.unwrap();
     let club = carol.peer("sim_club").await;
     assert_eq!(carol.client.iter_messages(club).total().await.unwrap(), 1);
     let refused = carol.client.send_message(club, "hi").await.map(|_| ());
     assert_eq!(rpc_error(refused), (403, "CHAT_WRITE_FORBIDDEN".into()));
-    assert!(
-        alice
-            .client
-            .resolve_username("nobody_here")
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(alice.client.resolve_username("nobody_here").await.unwrap().is_none());
 }

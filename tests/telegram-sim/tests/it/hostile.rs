@@ -22,10 +22,7 @@ fn noise(seed: u64, length: usize) -> Vec<u8> {
 }
 
 fn frame(payload: &[u8]) -> Vec<u8> {
-    let mut frame = u32::try_from(payload.len() + 12)
-        .unwrap()
-        .to_le_bytes()
-        .to_vec();
+    let mut frame = u32::try_from(payload.len() + 12).unwrap().to_le_bytes().to_vec();
     frame.extend(0_u32.to_le_bytes());
     frame.extend(payload);
     let checksum = crc32fast::hash(&frame);
@@ -68,11 +65,7 @@ async fn garbage_only_costs_its_own_connection() {
     alice.client.get_me().await.unwrap();
     centre
         .wait_for(|entries| {
-            entries
-                .iter()
-                .filter(|entry| matches!(entry.event, Event::Disconnected { .. }))
-                .count()
-                == 199 * 3
+            entries.iter().filter(|entry| matches!(entry.event, Event::Disconnected { .. })).count() == 199 * 3
         })
         .await;
     assert_eq!(centre.open_connections(), 1);
@@ -126,9 +119,7 @@ impl grammers_client::tl::RemoteCall for Raw {
 struct Nothing;
 
 impl grammers_client::tl::Deserializable for Nothing {
-    fn deserialize(
-        _: &mut grammers_client::tl::Cursor<'_>,
-    ) -> Result<Self, grammers_client::tl::deserialize::Error> {
+    fn deserialize(_: &mut grammers_client::tl::Cursor<'_>) -> Result<Self, grammers_client::tl::deserialize::Error> {
         Err(grammers_client::tl::deserialize::Error::UnexpectedEof)
     }
 }
@@ -143,8 +134,5 @@ async fn there_is_a_limit_to_connections_and_only_loopback() {
     centre.wait_for_entry(refused).await;
     alice.client.get_me().await.unwrap();
     let public = DataCentre::start_on("0.0.0.0:0".parse().unwrap(), world()).await;
-    assert_eq!(
-        public.err().unwrap().kind(),
-        std::io::ErrorKind::InvalidInput
-    );
+    assert_eq!(public.err().unwrap().kind(), std::io::ErrorKind::InvalidInput);
 }

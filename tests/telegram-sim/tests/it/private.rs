@@ -16,32 +16,20 @@ async fn a_check_in_from_text_to_popup() {
 
     let question = next_message(&mut stream).await;
     assert_eq!(question.text(), "Press the button");
-    let expected = [[
-        ("签到".to_owned(), "checkin".to_owned()),
-        ("no".to_owned(), "none".to_owned()),
-    ]];
+    let expected = [[("签到".to_owned(), "checkin".to_owned()), ("no".to_owned(), "none".to_owned())]];
     assert_eq!(buttons(question.reply_markup()), expected);
 
     let answer = alice.press(bot, question.id(), "checkin").await.unwrap();
-    assert_eq!(
-        (answer.alert, answer.message.as_deref()),
-        (true, Some("签到成功 +5"))
-    );
+    assert_eq!((answer.alert, answer.message.as_deref()), (true, Some("签到成功 +5")));
     let edited = next_edit(&mut stream).await;
     assert_eq!((edited.id(), edited.text()), (question.id(), "done"));
 
     // The edited message has no buttons any more; a new one is for the second time.
-    assert_eq!(
-        rpc_error(alice.press(bot, question.id(), "checkin").await),
-        (400, "DATA_INVALID".into())
-    );
+    assert_eq!(rpc_error(alice.press(bot, question.id(), "checkin").await), (400, "DATA_INVALID".into()));
     alice.client.send_message(bot, "/checkin").await.unwrap();
     let again = next_message(&mut stream).await;
     let answer = alice.press(bot, again.id(), "checkin").await.unwrap();
-    assert_eq!(
-        (answer.alert, answer.message.as_deref()),
-        (false, Some("今天已签到"))
-    );
+    assert_eq!((answer.alert, answer.message.as_deref()), (false, Some("今天已签到")));
     let empty = alice.press(bot, again.id(), "none").await.unwrap();
     assert_eq!((empty.alert, empty.message), (false, None));
 
@@ -49,36 +37,15 @@ async fn a_check_in_from_text_to_popup() {
         .log()
         .into_iter()
         .filter_map(|entry| match entry.event {
-            Event::MessageSent {
-                chat,
-                text,
-                message_id,
-                ..
-            } if &*chat == "checkin" => Some((text, message_id)),
+            Event::MessageSent { chat, text, message_id, .. } if &*chat == "checkin" => Some((text, message_id)),
             _ => None,
         })
         .collect();
-    assert_eq!(
-        sent,
-        [("/checkin".to_owned(), 1), ("/checkin".to_owned(), 3)]
-    );
-    let click = centre
-        .wait_for_entry(|entry| matches!(entry.event, Event::Click { .. }))
-        .await;
+    assert_eq!(sent, [("/checkin".to_owned(), 1), ("/checkin".to_owned(), 3)]);
+    let click = centre.wait_for_entry(|entry| matches!(entry.event, Event::Click { .. })).await;
     assert_eq!(click.account.as_deref(), Some("alice"));
-    let Event::Click {
-        message_id,
-        data,
-        button_text,
-        ..
-    } = click.event
-    else {
-        unreachable!()
-    };
-    assert_eq!(
-        (message_id, data.as_slice(), button_text.as_str()),
-        (2, &b"checkin"[..], "签到")
-    );
+    let Event::Click { message_id, data, button_text, .. } = click.event else { unreachable!() };
+    assert_eq!((message_id, data.as_slice(), button_text.as_str()), (2, &b"checkin"[..], "签到"));
 }
 
 #[tokio::test]
@@ -89,18 +56,14 @@ async fn pictures_are_downloaded_as_they_are() {
     let mut stream = alice.stream(false).await;
     alice.client.send_message(bot, "/photo").await.unwrap();
     let message = next_message(&mut stream).await;
-    let Some(Media::Photo(photo)) = message.media() else {
-        panic!("a picture was sent")
-    };
+    let Some(Media::Photo(photo)) = message.media() else { panic!("a picture was sent") };
     let mut bytes = Vec::new();
     let mut download = alice.client.iter_download(&photo);
     while let Some(chunk) = download.next().await.unwrap() {
         bytes.extend(chunk);
     }
     let sent = centre.messages("alice", "checkin").pop().unwrap();
-    let Some(telegram_sim::Media::Photo(original)) = sent.media() else {
-        panic!("a picture was sent")
-    };
+    let Some(telegram_sim::Media::Photo(original)) = sent.media() else { panic!("a picture was sent") };
     assert_eq!(bytes, original.bytes());
     assert_eq!(message.text(), "look");
 }
@@ -123,15 +86,8 @@ async fn keyboards_starts_dice_and_deletions() {
     alice.client.send_message(bot, "/delete").await.unwrap();
     assert_eq!(next_deletion(&mut stream).await, [menu.id()]);
 
-    alice
-        .client
-        .send_message(bot, "/start invite-1")
-        .await
-        .unwrap();
-    assert_eq!(
-        next_message(&mut stream).await.text(),
-        "started \"invite-1\""
-    );
+    alice.client.send_message(bot, "/start invite-1").await.unwrap();
+    assert_eq!(next_message(&mut stream).await.text(), "started \"invite-1\"");
     let start = tl::functions::messages::StartBot {
         bot: bot.into(),
         peer: bot.into(),
@@ -151,10 +107,7 @@ async fn keyboards_starts_dice_and_deletions() {
         allow_paid_floodskip: false,
         peer: bot.into(),
         reply_to: None,
-        media: tl::types::InputMediaDice {
-            emoticon: "🎲".into(),
-        }
-        .into(),
+        media: tl::types::InputMediaDice { emoticon: "🎲".into() }.into(),
         message: String::new(),
         random_id: 78,
         reply_markup: None,
@@ -179,11 +132,7 @@ async fn own_messages_can_be_edited_and_deleted() {
     let alice = Connected::to(&centre, "alice");
     let bot = alice.peer("sim_checkin_bot").await;
     let sent = alice.client.send_message(bot, "one").await.unwrap();
-    alice
-        .client
-        .edit_message(bot, sent.id(), "two")
-        .await
-        .unwrap();
+    alice.client.edit_message(bot, sent.id(), "two").await.unwrap();
     let seen = |index: usize| centre.messages("alice", "checkin")[index].clone();
     assert_eq!(seen(0).text(), "two");
     assert!(seen(0).edited.is_some());
@@ -191,14 +140,7 @@ async fn own_messages_can_be_edited_and_deleted() {
     assert_eq!(rpc_error(same), (400, "MESSAGE_NOT_MODIFIED".into()));
     let others = alice.client.edit_message(bot, 2, "mine now").await;
     assert_eq!(rpc_error(others), (403, "MESSAGE_AUTHOR_REQUIRED".into()));
-    assert_eq!(
-        alice
-            .client
-            .delete_messages(bot, &[sent.id(), 99])
-            .await
-            .unwrap(),
-        1
-    );
+    assert_eq!(alice.client.delete_messages(bot, &[sent.id(), 99]).await.unwrap(), 1);
     assert_eq!(seen(0).text(), "alice: one");
 }
 
@@ -208,9 +150,7 @@ async fn hundreds_of_accounts_check_in_at_once() {
     let mut world = world();
     for number in 0..ACCOUNTS {
         let id = i64::try_from(number).unwrap() + 20_000;
-        world = world.account(
-            Account::new(&format!("user{number}"), &format!("+2{id:010}"), id).signed_in(),
-        );
+        world = world.account(Account::new(&format!("user{number}"), &format!("+2{id:010}"), id).signed_in());
     }
     let centre = DataCentre::start(world).await.unwrap();
     let mut users = tokio::task::JoinSet::new();
@@ -228,9 +168,6 @@ async fn hundreds_of_accounts_check_in_at_once() {
         });
     }
     users.join_all().await;
-    let clicks = centre
-        .log()
-        .into_iter()
-        .filter(|entry| matches!(entry.event, Event::Click { .. }));
+    let clicks = centre.log().into_iter().filter(|entry| matches!(entry.event, Event::Click { .. }));
     assert_eq!(clicks.count(), ACCOUNTS);
 }

@@ -26,22 +26,12 @@ pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// A session with the pre-shared key of an account, all of whose data centres are the simulation.
 pub(crate) fn session(centre: &DataCentre, account: &str) -> Arc<MemorySession> {
-    let SocketAddr::V4(ipv4) = centre.address() else {
-        panic!("the simulation listens on IPv4 here")
-    };
+    let SocketAddr::V4(ipv4) = centre.address() else { panic!("the simulation listens on IPv4 here") };
     let ipv6 = SocketAddrV6::new(ipv4.ip().to_ipv6_mapped(), ipv4.port(), 0, 0);
-    let mut data = SessionData {
-        home_dc: 2,
-        ..SessionData::default()
-    };
+    let mut data = SessionData { home_dc: 2, ..SessionData::default() };
     for id in 1..=5 {
         let auth_key = (id == 2).then(|| centre.key_of(account));
-        let option = DcOption {
-            id,
-            ipv4,
-            ipv6,
-            auth_key,
-        };
+        let option = DcOption { id, ipv4, ipv6, auth_key };
         data.dc_options.insert(id, option);
     }
     Arc::new(MemorySession::from(data))
@@ -71,16 +61,8 @@ pub(crate) struct Connected {
 
 impl Connected {
     pub(crate) fn with(session: Arc<MemorySession>) -> Self {
-        let SenderPool {
-            runner,
-            updates,
-            handle,
-        } = SenderPool::with_configuration(session, API_ID, parameters());
-        Self {
-            client: Client::new(handle),
-            runner: tokio::spawn(runner.run()),
-            updates: Some(updates),
-        }
+        let SenderPool { runner, updates, handle } = SenderPool::with_configuration(session, API_ID, parameters());
+        Self { client: Client::new(handle), runner: tokio::spawn(runner.run()), updates: Some(updates) }
     }
 
     pub(crate) fn to(centre: &DataCentre, account: &str) -> Self {
@@ -89,19 +71,11 @@ impl Connected {
 
     pub(crate) async fn stream(&mut self, catch_up: bool) -> UpdateStream {
         let updates = self.updates.take().expect("one stream per connection");
-        self.client
-            .stream_updates(updates, UpdatesConfiguration { catch_up })
-            .await
-            .unwrap()
+        self.client.stream_updates(updates, UpdatesConfiguration { catch_up }).await.unwrap()
     }
 
     pub(crate) async fn peer(&self, username: &str) -> PeerRef {
-        let peer = self
-            .client
-            .resolve_username(username)
-            .await
-            .unwrap()
-            .expect("it exists");
+        let peer = self.client.resolve_username(username).await.unwrap().expect("it exists");
         peer.to_ref().await.unwrap().expect("with access hash")
     }
 
@@ -132,10 +106,7 @@ impl Connected {
 }
 
 pub(crate) async fn next(stream: &mut UpdateStream) -> Update {
-    tokio::time::timeout(LIMIT, stream.next())
-        .await
-        .expect("an update arrives")
-        .unwrap()
+    tokio::time::timeout(LIMIT, stream.next()).await.expect("an update arrives").unwrap()
 }
 
 /// The next message of somebody else.
@@ -170,23 +141,18 @@ pub(crate) fn buttons(markup: Option<tl::enums::ReplyMarkup>) -> Vec<Vec<(String
     let Some(tl::enums::ReplyMarkup::ReplyInlineMarkup(markup)) = markup else {
         return Vec::new();
     };
-    let button =
-        |tl::enums::KeyboardInlineButton::Button(button): tl::enums::KeyboardInlineButton| {
-            let data = match button.r#type {
-                tl::enums::InlineButtonType::Callback(callback) => {
-                    String::from_utf8(callback.data).unwrap()
-                }
-                tl::enums::InlineButtonType::Url(url) => url.url,
-                other => panic!("not a button of this simulation: {other:?}"),
-            };
-            (button.text, data)
+    let button = |tl::enums::KeyboardInlineButton::Button(button): tl::enums::KeyboardInlineButton| {
+        let data = match button.r#type {
+            tl::enums::InlineButtonType::Callback(callback) => String::from_utf8(callback.data).unwrap(),
+            tl::enums::InlineButtonType::Url(url) => url.url,
+            other => panic!("not a button of this simulation: {other:?}"),
         };
+        (button.text, data)
+    };
     markup
         .rows
         .into_iter()
-        .map(|tl::enums::KeyboardInlineButtonRow::Row(row)| {
-            row.buttons.into_iter().map(button).collect()
-        })
+        .map(|tl::enums::KeyboardInlineButtonRow::Row(row)| row.buttons.into_iter().map(button).collect())
         .collect()
 }
 

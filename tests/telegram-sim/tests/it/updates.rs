@@ -6,16 +6,10 @@ use grammers_client::update::Update;
 use grammers_session::Session;
 use telegram_sim::{DataCentre, Event, Fault, Mode};
 
-use crate::support::{
-    Connected, LIMIT, buttons, next, next_edit, next_message, rpc_error, session,
-};
+use crate::support::{Connected, LIMIT, buttons, next, next_edit, next_message, rpc_error, session};
 use crate::world;
 
-fn send(
-    peer: grammers_session::types::PeerRef,
-    text: &str,
-    random_id: i64,
-) -> tl::functions::messages::SendMessage {
+fn send(peer: grammers_session::types::PeerRef, text: &str, random_id: i64) -> tl::functions::messages::SendMessage {
     tl::functions::messages::SendMessage {
         no_webpage: false,
         silent: false,
@@ -44,26 +38,14 @@ fn send(
 
 #[tokio::test]
 async fn history_search_and_messages_by_number() {
-    let centre = DataCentre::start(world().compress_answers(true))
-        .await
-        .unwrap();
+    let centre = DataCentre::start(world().compress_answers(true)).await.unwrap();
     let alice = Connected::to(&centre, "alice");
     let bot = alice.peer("sim_checkin_bot").await;
     for number in 1..=60 {
-        alice
-            .client
-            .send_message(bot, format!("number {number}"))
-            .await
-            .unwrap();
+        alice.client.send_message(bot, format!("number {number}")).await.unwrap();
     }
     centre
-        .wait_for(|entries| {
-            entries
-                .iter()
-                .filter(|e| matches!(e.event, Event::MessageSent { .. }))
-                .count()
-                == 60
-        })
+        .wait_for(|entries| entries.iter().filter(|e| matches!(e.event, Event::MessageSent { .. })).count() == 60)
         .await;
     let mut history = alice.client.iter_messages(bot);
     assert_eq!(history.total().await.unwrap(), 120);
@@ -79,30 +61,15 @@ async fn history_search_and_messages_by_number() {
     }
     assert_eq!(reversed, (1..=120).collect::<Vec<_>>());
 
-    let mut found = alice
-        .client
-        .search_messages(bot)
-        .query("NUMBER 7")
-        .sent_by_self();
+    let mut found = alice.client.search_messages(bot).query("NUMBER 7").sent_by_self();
     assert_eq!(found.next().await.unwrap().unwrap().text(), "number 7");
     assert!(found.next().await.unwrap().is_none());
-    let by_id = alice
-        .client
-        .get_messages_by_id(bot, &[1, 999])
-        .await
-        .unwrap();
+    let by_id = alice.client.get_messages_by_id(bot, &[1, 999]).await.unwrap();
     assert_eq!(by_id[0].as_ref().unwrap().text(), "number 1");
     // grammers hands an empty message out where Telegram says that there is none.
     let missing = &by_id[1].as_ref().unwrap().raw;
-    assert!(
-        matches!(missing, tl::enums::Message::Empty(_)),
-        "{missing:?}"
-    );
-    let long = alice
-        .client
-        .send_message(bot, "x".repeat(4097))
-        .await
-        .map(|_| ());
+    assert!(matches!(missing, tl::enums::Message::Empty(_)), "{missing:?}");
+    let long = alice.client.send_message(bot, "x".repeat(4097)).await.map(|_| ());
     assert_eq!(rpc_error(long), (400, "MESSAGE_TOO_LONG".into()));
 }
 
@@ -117,14 +84,9 @@ async fn dialogs_show_the_newest_first_with_what_is_unread() {
     let mut dialogs = alice.client.iter_dialogs();
     let mut listed = Vec::new();
     while let Some(dialog) = dialogs.next().await.unwrap() {
-        let tl::enums::Dialog::Dialog(raw) = &dialog.raw else {
-            panic!("no folders here")
-        };
+        let tl::enums::Dialog::Dialog(raw) = &dialog.raw else { panic!("no folders here") };
         let name = dialog.peer().name().unwrap_or_default().to_owned();
-        let last = dialog
-            .last_message
-            .as_ref()
-            .map(|message| message.text().to_owned());
+        let last = dialog.last_message.as_ref().map(|message| message.text().to_owned());
         listed.push((name, last, raw.unread_count));
     }
     let expected = [
@@ -136,9 +98,7 @@ async fn dialogs_show_the_newest_first_with_what_is_unread() {
     let bot = alice.peer("sim_checkin_bot").await;
     alice.client.mark_as_read(bot).await.unwrap();
     let first = alice.client.iter_dialogs().next().await.unwrap().unwrap();
-    let tl::enums::Dialog::Dialog(raw) = &first.raw else {
-        panic!("no folders here")
-    };
+    let tl::enums::Dialog::Dialog(raw) = &first.raw else { panic!("no folders here") };
     assert_eq!(raw.unread_count, 0);
 }
 
@@ -152,9 +112,7 @@ async fn every_connection_of_an_account_gets_what_happens() {
     laptop.client.get_me().await.unwrap();
     assert_eq!(centre.open_connections(), 2);
     phone.client.send_message(bot, "hi").await.unwrap();
-    let Update::NewMessage(own) = next(&mut on_laptop).await else {
-        panic!("the other device learns of it")
-    };
+    let Update::NewMessage(own) = next(&mut on_laptop).await else { panic!("the other device learns of it") };
     assert!(own.outgoing());
     assert_eq!(next_message(&mut on_laptop).await.text(), "alice: hi");
     assert_eq!(next_message(&mut on_phone).await.text(), "alice: hi");
@@ -172,10 +130,8 @@ async fn what_was_missed_is_caught_up_after_a_restart() {
     alice.client.get_me().await.unwrap();
     centre.bot_says("checkin", "alice", "one");
     centre.member_says("club", "Zoe", None, "club one");
-    let mut texts = [
-        next_message(&mut stream).await.text().to_owned(),
-        next_message(&mut stream).await.text().to_owned(),
-    ];
+    let mut texts =
+        [next_message(&mut stream).await.text().to_owned(), next_message(&mut stream).await.text().to_owned()];
     texts.sort();
     assert_eq!(texts, ["club one", "one"]);
     let to_edit = alice.client.send_message(bot, "/checkin").await.unwrap();
@@ -189,11 +145,7 @@ async fn what_was_missed_is_caught_up_after_a_restart() {
     let other = Connected::to(&centre, "alice");
     let peer = other.peer("sim_checkin_bot").await;
     other.press(peer, question.id(), "checkin").await.unwrap();
-    other
-        .client
-        .delete_messages(peer, &[to_edit.id()])
-        .await
-        .unwrap();
+    other.client.delete_messages(peer, &[to_edit.id()]).await.unwrap();
 
     let mut alice = Connected::with(session);
     let mut stream = alice.stream(true).await;
@@ -233,30 +185,19 @@ async fn a_long_absence_comes_in_slices() {
     for number in 1..=250 {
         assert_eq!(next_message(&mut stream).await.text(), number.to_string());
     }
-    let calls = centre.log().into_iter().filter(|entry| {
-        entry.event
-            == Event::Call {
-                method: "updates.getDifference",
-            }
-    });
+    let calls = centre.log().into_iter().filter(|entry| entry.event == Event::Call { method: "updates.getDifference" });
     assert_eq!(calls.count(), 3);
 }
 
 #[tokio::test]
 async fn a_random_id_counts_once_unless_forgotten() {
     for remember in [true, false] {
-        let centre = DataCentre::start(world().remember_random_ids(remember))
-            .await
-            .unwrap();
+        let centre = DataCentre::start(world().remember_random_ids(remember)).await.unwrap();
         let alice = Connected::to(&centre, "alice");
         let bot = alice.peer("sim_checkin_bot").await;
         alice.client.invoke(&send(bot, "once", 42)).await.unwrap();
         let again = alice.client.invoke(&send(bot, "once", 42)).await;
-        let sent = centre
-            .messages("alice", "checkin")
-            .iter()
-            .filter(|message| message.outgoing)
-            .count();
+        let sent = centre.messages("alice", "checkin").iter().filter(|message| message.outgoing).count();
         if remember {
             assert_eq!(rpc_error(again), (500, "RANDOM_ID_DUPLICATE".into()));
             assert_eq!(sent, 1);
@@ -265,16 +206,7 @@ async fn a_random_id_counts_once_unless_forgotten() {
             assert_eq!(sent, 2);
         }
         centre
-            .wait_for_entry(|entry| {
-                matches!(
-                    entry.event,
-                    Event::MessageSent {
-                        duplicate: true,
-                        random_id: 42,
-                        ..
-                    }
-                )
-            })
+            .wait_for_entry(|entry| matches!(entry.event, Event::MessageSent { duplicate: true, random_id: 42, .. }))
             .await;
     }
 }
@@ -288,22 +220,14 @@ async fn a_lost_answer_is_recognised_by_the_random_id() {
     // grammers repeats the call with the same random_id on a new connection.
     let result = alice.client.invoke(&send(bot, "once", 43)).await;
     assert_eq!(rpc_error(result), (500, "RANDOM_ID_DUPLICATE".into()));
-    let texts: Vec<String> = centre
-        .messages("alice", "checkin")
-        .iter()
-        .map(|m| m.text().to_owned())
-        .collect();
+    let texts: Vec<String> = centre.messages("alice", "checkin").iter().map(|m| m.text().to_owned()).collect();
     assert_eq!(texts, ["once", "alice: once"]);
 }
 
 #[tokio::test]
 async fn tomorrow_comes_by_the_worlds_clock() {
-    let start = DateTime::parse_from_rfc3339("2026-03-04T12:00:00Z")
-        .unwrap()
-        .to_utc();
-    let centre = DataCentre::start(world().clock_start(start).clock_speed(0.0))
-        .await
-        .unwrap();
+    let start = DateTime::parse_from_rfc3339("2026-03-04T12:00:00Z").unwrap().to_utc();
+    let centre = DataCentre::start(world().clock_start(start).clock_speed(0.0)).await.unwrap();
     let mut alice = Connected::to(&centre, "alice");
     let bot = alice.peer("sim_checkin_bot").await;
     let mut stream = alice.stream(false).await;
@@ -313,24 +237,13 @@ async fn tomorrow_comes_by_the_worlds_clock() {
         alice.client.send_message(bot, "/checkin").await.unwrap();
         let question = next_message(&mut stream).await;
         assert_eq!(buttons(question.reply_markup())[0][0].1, "checkin");
-        answers.push(
-            alice
-                .press(bot, question.id(), "checkin")
-                .await
-                .unwrap()
-                .message
-                .unwrap(),
-        );
+        answers.push(alice.press(bot, question.id(), "checkin").await.unwrap().message.unwrap());
         if answers.len() != 2 {
             next_edit(&mut stream).await;
         }
     }
     assert_eq!(answers, ["签到成功 +5", "今天已签到", "签到成功 +5"]);
-    let dates: Vec<_> = centre
-        .messages("alice", "checkin")
-        .iter()
-        .map(|message| message.date - start)
-        .collect();
+    let dates: Vec<_> = centre.messages("alice", "checkin").iter().map(|message| message.date - start).collect();
     assert_eq!(dates.first(), Some(&TimeDelta::zero()));
     assert_eq!(dates.last(), Some(&TimeDelta::hours(12)));
 }
@@ -359,9 +272,7 @@ async fn what_happens_in_a_supergroup_during_an_outage_is_fetched_afterwards() {
     let mut missed = vec!["during the outage", "meanwhile"];
     while !missed.is_empty() {
         // The stream reports the outage and goes on.
-        let update = tokio::time::timeout(LIMIT, stream.next())
-            .await
-            .expect("an update arrives");
+        let update = tokio::time::timeout(LIMIT, stream.next()).await.expect("an update arrives");
         if let Ok(Update::NewMessage(message)) = update {
             missed.retain(|text| *text != message.text());
         }
