@@ -82,6 +82,17 @@ impl Connection {
         *self = Self::new(Arc::clone(&self.session), self.settings.clone());
     }
 
+    /// Drops updates until the connection breaks, so that messages of other chats do not pile up.
+    ///
+    /// grammers opens a broken connection with the next call only, and keeps the most memory that updates ever took.
+    pub async fn drain(&mut self) {
+        while let Some(updates) = self.updates.recv().await {
+            if matches!(updates, UpdatesLike::ConnectionClosed) {
+                return;
+            }
+        }
+    }
+
     /// Whether the connection cannot be used again.
     pub fn is_broken(&self) -> bool {
         self.runner.is_finished()
