@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench schedule` takes a few seconds; `-- --full` compares 100,000 tasks too, for which croner alone needs
 //! more than half a gigabyte. Every measurement runs in a process of its own, so that memory is counted from nothing.
+
+#![allow(clippy::disallowed_methods, reason = "outside of the pure modules")]
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark fails by panicking")]
 
 use std::cmp::Reverse;

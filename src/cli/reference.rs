@@ -19,8 +19,8 @@ pub(super) fn man() -> Result<Exit, CliError> {
     let failed =
         |error: std::io::Error| CliError::new(Exit::Failure, format!("the manual page cannot be made: {error}"));
     let mut page = Vec::new();
-    let mut command = Cli::command();
-    command.build();
+    // Not built: that would repeat the global options under every command.
+    let command = Cli::command();
     let manual = clap_mangen::Man::new(command.clone());
     manual.render_title(&mut page).map_err(failed)?;
     manual.render_name_section(&mut page).map_err(failed)?;
@@ -30,7 +30,9 @@ pub(super) fn man() -> Result<Exit, CliError> {
     page.extend_from_slice(b".SH COMMANDS\n");
     for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
         let name = subcommand.get_name().to_owned();
-        page.extend_from_slice(format!(".SS {name}\n").as_bytes());
+        let words: Vec<String> =
+            subcommand.get_positionals().map(|word| word.get_id().as_str().to_uppercase()).collect();
+        page.extend_from_slice(format!(".SS {name} {}\n", words.join(" ")).as_bytes());
         let mut section = Vec::new();
         let part = clap_mangen::Man::new(subcommand.clone());
         part.render_description_section(&mut section).map_err(failed)?;

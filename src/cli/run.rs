@@ -34,7 +34,7 @@ pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
     ended.map(|()| Exit::Success).map_err(|error| CliError::new(exit(&error), error.to_string()))
 }
 
-/// A run holds a socket and a transcript open; the usual soft limit of 1024 would end at about five hundred accounts.
+/// A run holds a socket, a lock and a transcript open: the usual soft limit of 1024 ends below 350 accounts.
 fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
@@ -59,8 +59,8 @@ fn log_settings(cli: &Cli, options: &Options) -> Log {
         loaded.map_or_else(|| Log { format: LogFormat::Auto, level: "info".to_owned() }, |loaded| loaded.snapshot.log);
     match cli.verbose {
         0 => {}
-        1 => log.level = "info,tgsignd=debug".to_owned(),
-        _ => log.level = "debug,tgsignd=trace".to_owned(),
+        1 => "info,tgsignd=debug".clone_into(&mut log.level),
+        _ => "debug,tgsignd=trace".clone_into(&mut log.level),
     }
     log
 }

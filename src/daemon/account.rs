@@ -15,7 +15,7 @@ use crate::config::{Connect, Task};
 use crate::kernel::record::{Instance, RunRecord};
 use crate::kernel::status::AccountStatus;
 use crate::kernel::{Event, RunOrder};
-use crate::ledger::LedgerHandle;
+use crate::ledger::{DirectoryLock, LedgerHandle, LockError};
 use crate::names::AccountName;
 use crate::telegram::chats;
 use crate::telegram::connection::{Connection, Settings};
@@ -31,7 +31,7 @@ const LINGER: Duration = Duration::from_secs(5);
 
 /// Pauses between attempts to connect: doubled up to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// How the account is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,10 +88,6 @@ pub enum Job {
         /// Which.
         messages: Vec<i32>,
     },
-    /// Connect differently from now on.
-    Reach(Reach),
-    /// Close the connection; the session file has changed.
-    Reconnect,
 }
 
 /// What came of a run that a person asked for.
@@ -117,15 +113,32 @@ pub struct Ended {
 #[derive(Debug)]
 pub struct AccountHandle {
     jobs: mpsc::UnboundedSender<Job>,
+    /// Not a job: it has to be heard while the actor waits for a connection.
+    reach: watch::Sender<Reach>,
 }
 
 impl AccountHandle {
     /// Starts the actor of an account. `tasks` tells when it ends.
     pub fn start(name: AccountName, reach: Reach, shared: Arc<Shared>, tasks: &mut JoinSet<()>) -> (Self, Id) {
         let (jobs, queue) = mpsc::unbounded_channel();
+        let (reach, reached) = watch::channel(reach);
         let span = info_span!("account", account = %name);
-        let task = tasks.spawn(Account::new(name, reach, shared).work(queue).instrument(span));
-        (Self { jobs }, task.id())
+        let task = tasks.spawn(Account::new(name, reached, shared).work(queue).instrument(span));
+        (Self { jobs, reach }, task.id())
+    }
+
+    /// Changes how the account is reached. An open connection is closed when it was made differently.
+    pub fn reach(&self, reach: Reach) {
+        self.reach.send_if_modified(|known| {
+            let changed = *known != reach;
+            *known = reach;
+            changed
+        });
+    }
+
+    /// Closes the connection, also when nothing else changed: the session file is a new one.
+    pub fn reconnect(&self) {
+        self.reach.send_modify(|_| {});
     }
 
     /// Gives the actor something to do; it comes back when the actor has died.
@@ -137,35 +150,45 @@ impl AccountHandle {
 /// The state of an actor.
 pub(super) struct Account {
     pub(super) name: AccountName,
-    pub(super) reach: Reach,
+    reach: watch::Receiver<Reach>,
     pub(super) shared: Arc<Shared>,
     pub(super) connection: Option<Connection>,
+    /// Held while connected: a session that two processes use is ended by Telegram.
+    lock: Option<DirectoryLock>,
     pub(super) status: AccountStatus,
 }
 
 impl Account {
     /// An account without a connection.
-    pub(super) fn new(name: AccountName, reach: Reach, shared: Arc<Shared>) -> Self {
-        Self { name, reach, shared, connection: None, status: AccountStatus::default() }
+    fn new(name: AccountName, reach: watch::Receiver<Reach>, shared: Arc<Shared>) -> Self {
+        Self { name, reach, shared, connection: None, lock: None, status: AccountStatus::default() }
     }
 
     async fn work(mut self, mut queue: mpsc::UnboundedReceiver<Job>) {
         let mut stop = self.shared.stop.clone();
         let mut idle_since = Instant::now();
-        if self.reach.connect == Connect::Always {
+        if self.is_always_connected() {
             self.try_connect().await;
         }
         loop {
-            let always = self.reach.connect == Connect::Always;
+            let always = self.is_always_connected();
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => break,
                 job = queue.recv() => {
                     let Some(job) = job else { break };
-                    self.status.queue_length = queue.len();
+                    self.queued(queue.len());
                     // Boxed, so that an account without work is small: hundreds of them wait most of the day.
                     Box::pin(self.perform(job)).await;
+                    self.queued(queue.len());
                     idle_since = Instant::now();
+                }
+                Ok(()) = self.reach.changed() => {
+                    self.close();
+                    // Whoever signed in again sees at once that it works.
+                    if self.status.authorized.take() == Some(false) || self.is_always_connected() {
+                        self.try_connect().await;
+                    }
                 }
                 () = broken(self.connection.as_mut()), if self.connection.is_some() => self.close(),
                 () = tokio::time::sleep_until(idle_since + LINGER), if self.connection.is_some() && !always => self.close(),
@@ -173,6 +196,17 @@ impl Account {
             }
         }
         self.close();
+    }
+
+    fn queued(&mut self, jobs: usize) {
+        if self.status.queue_length != jobs {
+            self.status.queue_length = jobs;
+            self.tell();
+        }
+    }
+
+    fn is_always_connected(&self) -> bool {
+        self.reach.borrow().connect == Connect::Always
     }
 
     async fn perform(&mut self, job: Job) {
@@ -185,19 +219,6 @@ impl Account {
             Job::Delete { task, messages } => {
                 if let Err(error) = self.delete(&task, messages).await {
                     warn!(%error, task = %task.name, "own messages could not be deleted");
-                }
-            }
-            Job::Reach(reach) => {
-                if reach != self.reach {
-                    self.close();
-                    self.reach = reach;
-                }
-            }
-            Job::Reconnect => {
-                self.close();
-                self.status.authorized = None;
-                if self.reach.connect == Connect::Always {
-                    self.try_connect().await;
                 }
             }
         }
@@ -223,7 +244,8 @@ impl Account {
 
     /// Opens the connection unless it is open. Telegram is asked whether the session is still valid.
     pub(super) async fn connect(&mut self) -> Result<(), ConnectError> {
-        if self.connection.as_ref().is_some_and(Connection::is_broken) {
+        let reach_changed = self.reach.has_changed().unwrap_or(false);
+        if reach_changed || self.connection.as_ref().is_some_and(Connection::is_broken) {
             self.close();
         }
         if self.connection.is_some() {
@@ -235,11 +257,12 @@ impl Account {
                 debug!("connected");
                 self.status.authorized = Some(true);
                 self.status.connected = true;
-                self.status.flood_wait_until = None;
+                self.status.flood_wait_until.take_if(|until| *until <= chrono::Utc::now());
                 self.status.error = None;
                 debug_assert!(!connection.is_broken());
             }
             Err(error) => {
+                self.lock = None;
                 self.status.connected = false;
                 self.status.error = Some(error.to_string());
                 if error.is_final() {
@@ -252,18 +275,28 @@ impl Account {
         Ok(())
     }
 
-    async fn open(&self) -> Result<Connection, ConnectError> {
-        let (folder, name, centres) = (self.shared.sessions(), self.name.clone(), self.reach.data_centres.clone());
-        let session = tokio::task::spawn_blocking(move || SessionFile::open(&folder, name.as_str(), &centres))
+    async fn open(&mut self) -> Result<Connection, ConnectError> {
+        let Reach { settings, data_centres, .. } = self.reach.borrow_and_update().clone();
+        let (folder, name) = (self.shared.sessions(), self.name.clone());
+        if self.lock.is_none() {
+            self.lock = Some(DirectoryLock::acquire(&folder.join(format!("{name}.lock")))?);
+        }
+        let session = tokio::task::spawn_blocking(move || SessionFile::open(&folder, name.as_str(), &data_centres))
             .await
             .map_err(|error| CallError::Session(error.to_string()))??;
-        let connection = Connection::new(session, self.reach.settings.clone());
-        connection.check_authorised().await?;
+        let mut connection = Connection::new(session, settings);
+        let mut stop = self.shared.stop.clone();
+        tokio::select! {
+            // A data centre that never answers must not put the end of the daemon off.
+            () = stopped(&mut stop) => Err(CallError::Network("the daemon is stopping".to_owned()))?,
+            checked = connection.check_authorised() => checked?,
+        }
         Ok(connection)
     }
 
     /// Closes the connection.
     pub(super) fn close(&mut self) {
+        self.lock = None;
         if self.connection.take().is_some() {
             debug!("disconnected");
             self.status.connected = false;
@@ -305,6 +338,8 @@ impl Account {
             info!(%error, pause_seconds = pause.as_secs(), "cannot connect, trying again");
             tokio::select! {
                 () = stopped(&mut stop) => return Err(error),
+                // Somebody mended the proxy, or signed in again.
+                Ok(()) = self.reach.changed() => self.close(),
                 () = tokio::time::sleep(pause) => {}
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -327,6 +362,8 @@ pub(super) enum ConnectError {
     Session(#[from] SessionError),
     #[error(transparent)]
     Call(#[from] CallError),
+    #[error(transparent)]
+    Held(#[from] LockError),
 }
 
 impl ConnectError {
@@ -334,6 +371,7 @@ impl ConnectError {
     pub(super) fn is_final(&self) -> bool {
         match self {
             Self::Session(error) => !matches!(error, SessionError::File { .. }),
+            Self::Held(_) => false,
             Self::Call(error) => matches!(error, CallError::Unauthorised(_) | CallError::Session(_)),
         }
     }

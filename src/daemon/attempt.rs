@@ -1,5 +1,7 @@
 //! One order carried out: claim, connect, converse, record.
 
+mod end;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,24 +11,25 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, error, info, warn};
 
-use super::account::{Account, ConnectError, Ended, RunReply};
+use self::end::{End, judge, keep, no_connection, record, verdict};
+use super::account::{Account, Ended, RunReply};
 use super::recorder::RunRecorder;
 use crate::config::ChatRef;
 use crate::kernel::random_id::random_id;
-use crate::kernel::record::{Claim, ClaimHistory, ClaimResult, RunRecord, Trigger};
+use crate::kernel::record::{Claim, ClaimHistory, ClaimResult, Trigger};
 use crate::kernel::resume::resume_at;
 use crate::kernel::{Event, RunOrder, Work};
 use crate::ledger::LedgerError;
-use crate::names::RunId;
+use crate::names::{RunId, Slot};
 use crate::schedule::MissedPolicy;
 use crate::script::{JournalMark, Outcome, Script, Verdict};
-use crate::telegram::run::{self, Performed, Plan, RunError, stopped};
+use crate::telegram::run::{self, Plan, RunError, stopped};
 
 /// How long a person who asked for a run waits for a connection.
 const MANUAL_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Pauses between attempts to reach the ledger, doubled up to the last.
-const LEDGER_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const LEDGER_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// What is kept with a claim, so that a crash or a reload does not change a run under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,17 +49,8 @@ struct Attempt {
     /// What an interrupted attempt had done.
     journal: Vec<JournalMark>,
     since: DateTime<Utc>,
-}
-
-/// How an attempt ended.
-struct End {
-    verdict: Verdict,
-    messages: Vec<i32>,
-    acted: bool,
-    /// Only a person can help, so that another attempt would be pointless.
-    is_final: bool,
-    /// There was no connection and nothing was done.
-    unreachable: bool,
+    /// An earlier process claimed the slot.
+    taken_up: bool,
 }
 
 /// Carries an order out and tells the kernel, whatever happens.
@@ -103,27 +97,42 @@ async fn execute(account: &mut Account, order: RunOrder) -> Result<Option<Ended>
 }
 
 /// Takes the slot, durably, before the first byte is sent. While the ledger refuses, the slot waits.
-async fn claim(account: &Account, order: RunOrder) -> Result<Attempt, String> {
+async fn claim(account: &Account, mut order: RunOrder) -> Result<Attempt, String> {
     let claimed_at = Utc::now();
     let kept = Kept { chat: order.task.chat.clone(), topic: order.task.topic, script: Arc::clone(&order.task.script) };
-    let claim = Claim {
-        run_id: RunId::new(&order.key, claimed_at),
-        key: order.key.clone(),
-        trigger: order.trigger,
-        fire_at: order.fire_at,
-        claimed_at,
-        script: serde_json::to_value(&kept).map_err(|error| error.to_string())?,
-    };
-    let run_id = claim.run_id.clone();
-    let patient = order.trigger != Trigger::Manual;
-    let result = insist(account, patient, || account.shared.ledger.claim(claim.clone())).await?;
-    match result {
-        ClaimResult::New => {
-            Ok(Attempt { order, run_id, number: 1, claimed_at, kept, journal: Vec::new(), since: claimed_at })
-        }
-        ClaimResult::Taken { run_id, outcome } => {
-            let outcome = outcome.map_or("it has not ended".to_owned(), |outcome| outcome.to_string());
-            Err(format!("this slot was taken before, by run {run_id}: {outcome}"))
+    let script = serde_json::to_value(&kept).map_err(|error| error.to_string())?;
+    let manual = order.trigger == Trigger::Manual;
+    loop {
+        let claim = Claim {
+            run_id: RunId::new(&order.key, claimed_at),
+            key: order.key.clone(),
+            trigger: order.trigger,
+            fire_at: order.fire_at,
+            claimed_at,
+            script: script.clone(),
+        };
+        let run_id = claim.run_id.clone();
+        match insist(account, !manual, || account.shared.ledger.claim(claim.clone())).await? {
+            ClaimResult::New => {
+                return Ok(Attempt {
+                    order,
+                    run_id,
+                    number: 1,
+                    claimed_at,
+                    kept,
+                    journal: Vec::new(),
+                    since: claimed_at,
+                    taken_up: false,
+                });
+            }
+            // Who asks twice within a second wants two runs.
+            ClaimResult::Taken { .. } if manual => {
+                order.key.slot = Slot::at(order.key.slot.instant() + chrono::TimeDelta::seconds(1));
+            }
+            ClaimResult::Taken { run_id, outcome } => {
+                let outcome = outcome.map_or("it has not ended".to_owned(), |outcome| outcome.to_string());
+                return Err(format!("this slot was taken before, by run {run_id}: {outcome}"));
+            }
         }
     }
 }
@@ -163,7 +172,7 @@ fn kept(history: &ClaimHistory) -> Result<Kept, String> {
 
 fn again(order: RunOrder, run_id: RunId, number: u32, history: &ClaimHistory) -> Result<Attempt, String> {
     let (kept, claimed_at) = (kept(history)?, history.claim.claimed_at);
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal: Vec::new(), since: Utc::now() })
+    Ok(Attempt { order, run_id, number, claimed_at, kept, journal: Vec::new(), since: Utc::now(), taken_up: false })
 }
 
 /// What a crash left behind goes on where its journal ends.
@@ -174,7 +183,7 @@ fn take_up(order: RunOrder, history: &ClaimHistory) -> Result<Attempt, String> {
     let journal = entries.iter().map(|entry| entry.mark.clone()).collect();
     let (kept, claimed_at, run_id) = (kept(history)?, history.claim.claimed_at, history.claim.run_id.clone());
     warn!(run_id = %run_id, "taking up a run that was cut off");
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since })
+    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: true })
 }
 
 async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended>, String> {
@@ -186,7 +195,7 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended
         attempt.number,
         &attempt.kept.script,
     );
-    let stale = !attempt.journal.is_empty() && Utc::now() > window_end(&attempt.order);
+    let stale = attempt.taken_up && Utc::now() > window_end(&attempt.order);
     let connected = account.connect_until(patience(&attempt.order)).await;
     if *account.shared.stop.borrow() {
         return Ok(None);
@@ -196,6 +205,10 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended
         Err(error) => {
             recorder.remark(error.to_string());
             no_connection(&error, !attempt.journal.is_empty())
+        }
+        Ok(()) if stale && attempt.journal.is_empty() => {
+            let reason = "the daemon was stopped before anything was sent, and the task's window has passed";
+            End { verdict: verdict(Outcome::Interrupted, reason), ..End::failed("", true) }
         }
         Ok(()) if stale => look_only(account, &attempt).await,
         Ok(()) => {
@@ -227,6 +240,9 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended
     if !codes.is_empty() {
         let _ = account.shared.events.send(Event::RpcErrors { codes });
     }
+    if let Some(trouble) = recorder.account_trouble.take().filter(|_| !end.verdict.outcome.is_done()) {
+        account.learn(&trouble);
+    }
     let unreachable = end.unreachable;
     let record = record(account, attempt, Some(started_at), end).await?;
     Ok(Some(Ended { record, unreachable }))
@@ -249,7 +265,7 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
             timeout,
             random_id: &|step| random_id(&secret, &key, number, step),
             journal,
-            since: since.timestamp(),
+            since,
         };
         let result = run::perform(&mut connection, plan, &mut recorder, &mut stop).await;
         (connection, recorder, result)
@@ -257,33 +273,13 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
     match tokio::spawn(conversation.instrument(Span::current())).await {
         Ok((connection, recorder, result)) => {
             account.connection = Some(connection);
-            (judge(account, result), Some(recorder))
+            (judge(account, !attempt.journal.is_empty(), result), Some(recorder))
         }
         Err(panic) => {
             error!(%panic, "a conversation ended in a panic; please report it");
             account.close();
             let verdict = verdict(Outcome::Interrupted, "an internal error ended the conversation; the log has more");
             (End { verdict, messages: Vec::new(), acted: true, is_final: true, unreachable: false }, None)
-        }
-    }
-}
-
-fn judge(account: &mut Account, result: Result<Performed, RunError>) -> End {
-    match result {
-        Ok(Performed { verdict, messages, acted }) => {
-            End { verdict, messages, acted, is_final: false, unreachable: false }
-        }
-        Err(error) => {
-            if let Some(call) = error.call() {
-                account.learn(call);
-            }
-            match &error {
-                RunError::Ledger(_) => {
-                    let verdict = verdict(Outcome::Interrupted, &error.to_string());
-                    End { verdict, messages: Vec::new(), acted: true, is_final: true, unreachable: false }
-                }
-                RunError::Call(_) | RunError::Chat(_) => End::failed(&error.to_string(), false),
-            }
         }
     }
 }
@@ -315,7 +311,7 @@ async fn history_says(
         timeout: Duration::ZERO,
         random_id: &|_| 0,
         journal: journal.to_vec(),
-        since: since.timestamp(),
+        since,
     };
     run::review(connection, &plan).await
 }
@@ -358,69 +354,6 @@ async fn review(account: &mut Account, order: RunOrder, history: ClaimHistory) -
     };
     let record = keep(account, record, Vec::new()).await?;
     Ok(Some(Ended { record, unreachable: false }))
-}
-
-async fn record(
-    account: &Account,
-    attempt: Attempt,
-    started_at: Option<DateTime<Utc>>,
-    end: End,
-) -> Result<RunRecord, String> {
-    let End { verdict, messages, acted, is_final, .. } = end;
-    let ended_at = Utc::now();
-    let mut record = RunRecord {
-        run_id: attempt.run_id,
-        key: attempt.order.key,
-        trigger: attempt.order.trigger,
-        fire_at: attempt.order.fire_at,
-        claimed_at: attempt.claimed_at,
-        started_at,
-        ended_at,
-        attempt: attempt.number,
-        outcome: verdict.outcome,
-        reason: verdict.reason,
-        evidence: serde_json::to_value(&verdict.evidence).unwrap_or_default(),
-        failed_step: verdict.failed_step,
-        resume_at: None,
-    };
-    // A person who asked for the run decides himself whether to ask again.
-    if !is_final && (record.trigger != Trigger::Manual || record.outcome == Outcome::Unknown) {
-        record.resume_at = resume_at(&record, attempt.order.task.retry, acted, ended_at);
-    }
-    info!(outcome = %record.outcome, reason = %record.reason, attempt = record.attempt, again_at = ?record.resume_at, "run ended");
-    keep(account, record, messages).await
-}
-
-async fn keep(account: &Account, record: RunRecord, messages: Vec<i32>) -> Result<RunRecord, String> {
-    insist(account, true, || account.shared.ledger.finish(record.clone())).await?;
-    let _ = account.shared.events.send(Event::Ended { record: Box::new(record.clone()), messages });
-    Ok(record)
-}
-
-fn no_connection(error: &ConnectError, acted: bool) -> End {
-    let mut end = End::failed(&error.to_string(), error.is_final());
-    end.unreachable = !acted && !error.is_final();
-    if acted {
-        end.verdict.outcome = Outcome::Interrupted;
-        end.is_final = true;
-    }
-    end
-}
-
-impl End {
-    fn failed(reason: &str, is_final: bool) -> Self {
-        Self {
-            verdict: verdict(Outcome::Failed, reason),
-            messages: Vec::new(),
-            acted: false,
-            is_final,
-            unreachable: false,
-        }
-    }
-}
-
-fn verdict(outcome: Outcome, reason: &str) -> Verdict {
-    Verdict { outcome, reason: reason.to_owned(), evidence: Vec::new(), failed_step: None }
 }
 
 /// Until when the slot may still be performed.

@@ -17,7 +17,7 @@ const QUIET: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// The workdir is read that often in any case, for file systems that tell nothing.
-const RESCAN: Duration = Duration::from_secs(60);
+const RESCAN: Duration = Duration::from_mins(1);
 
 /// And that often when nobody tells anything.
 const POLL: Duration = Duration::from_secs(2);
@@ -76,16 +76,15 @@ impl Watcher {
             let due = self.since.map(|(first, last)| (last + QUIET).min(first + LONGEST_WAIT));
             let wake = due.map_or(self.next_rescan, |due| due.min(self.next_rescan));
             tokio::select! {
-                told = self.dirty.recv(), if self.inotify.is_some() => match told {
-                    Some(()) => {
+                told = self.dirty.recv(), if self.inotify.is_some() => {
+                    if told.is_some() {
                         let now = Instant::now();
                         self.since = Some((self.since.map_or(now, |(first, _)| first), now));
-                    }
-                    None => {
+                    } else {
                         warn!("the watcher ended; the workdir is polled from now on");
                         self.inotify = None;
                     }
-                },
+                }
                 () = tokio::time::sleep_until(wake) => return,
             }
         }

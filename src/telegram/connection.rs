@@ -5,6 +5,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use grammers_client::Client;
@@ -38,11 +39,15 @@ pub struct Settings {
 /// A connection that opens with the first call and closes when dropped.
 pub struct Connection {
     client: Client,
+    /// Seconds by which Telegram's clock is ahead of ours.
+    clock_offset: i64,
     settings: Settings,
     session: Arc<SessionFile>,
     /// What Telegram tells without being asked.
     pub updates: mpsc::Receiver<UpdatesLike>,
     runner: JoinHandle<()>,
+    /// A call was not answered in time: the other side may be gone without a word, and nothing else would notice.
+    silent: AtomicBool,
 }
 
 impl Connection {
@@ -64,7 +69,15 @@ impl Connection {
         let SenderPool { runner, handle, updates } =
             SenderPool::with_configuration(Arc::clone(&session), settings.api_id, parameters);
         let runner = tokio::spawn(runner.run());
-        Self { client: Client::new(handle), settings, session, updates, runner }
+        Self {
+            client: Client::new(handle),
+            clock_offset: 0,
+            settings,
+            session,
+            updates,
+            runner,
+            silent: AtomicBool::new(false),
+        }
     }
 
     /// The session of the connection.
@@ -79,7 +92,9 @@ impl Connection {
 
     /// Starts anew after the runner ended; nothing is sent yet.
     pub fn renew(&mut self) {
+        let clock_offset = self.clock_offset;
         *self = Self::new(Arc::clone(&self.session), self.settings.clone());
+        self.clock_offset = clock_offset;
     }
 
     /// Drops updates until the connection breaks, so that messages of other chats do not pile up.
@@ -95,7 +110,7 @@ impl Connection {
 
     /// Whether the connection cannot be used again.
     pub fn is_broken(&self) -> bool {
-        self.runner.is_finished()
+        self.silent.load(Ordering::Relaxed) || self.runner.is_finished()
     }
 
     /// Calls a method, at most for [`CALL_LIMIT`].
@@ -107,13 +122,25 @@ impl Connection {
     pub async fn call_within<R: tl::RemoteCall>(&self, limit: Duration, request: &R) -> Result<R::Return, CallError> {
         match tokio::time::timeout(limit, self.client.invoke(request)).await {
             Ok(result) => result.map_err(CallError::from),
-            Err(_) => Err(CallError::TimedOut(limit)),
+            Err(_) => {
+                self.silent.store(true, Ordering::Relaxed);
+                self.runner.abort();
+                Err(CallError::TimedOut(limit))
+            }
         }
     }
 
     /// Connects, and asks whether the session is still valid. Telegram sends updates from then on.
-    pub async fn check_authorised(&self) -> Result<(), CallError> {
-        self.call(&tl::functions::updates::GetState {}).await.map(drop)
+    pub async fn check_authorised(&mut self) -> Result<(), CallError> {
+        let tl::enums::updates::State::State(state) = self.call(&tl::functions::updates::GetState {}).await?;
+        self.clock_offset = i64::from(state.date) - chrono::Utc::now().timestamp();
+        Ok(())
+    }
+
+    /// An instant of our clock as Telegram's clock shows it, in Unix seconds. Messages carry Telegram's time, and the clock of
+    /// a small machine may be minutes off.
+    pub fn telegram_time(&self, instant: chrono::DateTime<chrono::Utc>) -> i64 {
+        instant.timestamp() + self.clock_offset
     }
 }
 

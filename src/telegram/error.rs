@@ -1,5 +1,6 @@
 //! What a call to Telegram can end with, in the classes the daemon acts on.
 
+use std::io;
 use std::time::Duration;
 
 use grammers_client::InvocationError;
@@ -97,6 +98,11 @@ impl From<InvocationError> for CallError {
                 }
             }
             InvocationError::Session(error) => Self::Session(error.to_string()),
+            InvocationError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Self::Network("the connection was closed by the other side".to_owned())
+            }
+            InvocationError::Io(error) => Self::Network(error.to_string()),
+            InvocationError::Dropped(_) => Self::Network("the connection was closed".to_owned()),
             other => Self::Network(other.to_string()),
         }
     }

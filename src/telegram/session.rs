@@ -66,6 +66,12 @@ struct Contents {
     peers: BTreeMap<i64, Peer>,
 }
 
+/// What a file of any version holds.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
 /// The open session of one account. All changes are written before the call that made them returns, and what cannot be
 /// asked for again is durable by then.
 pub struct SessionFile {
@@ -90,10 +96,6 @@ impl SessionFile {
             }
             Err(error) => return Err(SessionError::File { path, error }),
         };
-        #[derive(Deserialize)]
-        struct Version {
-            version: u32,
-        }
         let version: Version = serde_json::from_slice(&bytes).map_err(|_| SessionError::Damaged(path.clone()))?;
         if version.version > VERSION {
             return Err(SessionError::TooNew(path));

@@ -4,4 +4,18 @@
 
 mod config;
 mod cronsim;
+mod ending;
+mod faults;
+mod groups;
+mod kit;
 mod layers;
+mod login;
+mod many;
+mod missed;
+mod once;
+mod output;
+mod pages;
+mod proxy;
+mod reload;
+mod runs;
+mod secrets;

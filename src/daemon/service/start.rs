@@ -18,7 +18,7 @@ use crate::daemon::logging::LogControl;
 use crate::daemon::reload::{self, Accepted, Rejected};
 use crate::daemon::ticker::Ticker;
 use crate::daemon::watcher::Watcher;
-use crate::daemon::{control, last_good};
+use crate::daemon::{control, last_good, systemd};
 use crate::http;
 use crate::kernel::status::{Build, Status};
 use crate::kernel::{Kernel, Seeds};
@@ -126,16 +126,17 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         dirty: true,
         stop,
         removal: None,
-        last_seen: None,
+        started_with: None,
         datadir,
     };
     service.begin(accepted, from_last_good).await?;
     info!(metrics = %address, workdir = %service.workdir.display(), "ready");
-    notify_systemd(&[sd_notify::NotifyState::Ready]);
+    systemd::ready();
+    systemd::status(&service.summary());
 
     service.turn_until_stopped(&mut terminate, &mut interrupt, &mut hangup).await;
 
-    notify_systemd(&[sd_notify::NotifyState::Stopping]);
+    systemd::stopping();
     service.drain(&mut terminate, &mut interrupt).await;
     control_server.abort();
     let _ = close_listener.send(());
@@ -162,15 +163,6 @@ fn first_configuration(options: &Options) -> Result<(Accepted, Option<Rejected>)
             Ok((accepted, Some(rejected)))
         }
         _ => Err(StartError::Configuration(rejected.0)),
-    }
-}
-
-/// systemd is told when it is there.
-pub(super) fn notify_systemd(states: &[sd_notify::NotifyState<'_>]) {
-    if std::env::var_os("NOTIFY_SOCKET").is_some()
-        && let Err(error) = sd_notify::notify(states)
-    {
-        warn!(%error, "systemd could not be told");
     }
 }
 
