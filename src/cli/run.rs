@@ -20,6 +20,7 @@ pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
     };
     let log = logging::install(&log_settings(cli, &options))
         .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
+    logging::log_panics();
     // `-v` is for this process and is not undone by a reload.
     let log = (cli.verbose == 0).then_some(log);
     raise_open_files();

@@ -55,7 +55,10 @@ async fn a_topic_and_a_basic_group_are_places_of_their_own() {
 #[tokio::test]
 async fn a_group_that_never_answers_is_delivered_when_the_task_says_so() {
     let stage = Stage::new().await;
-    stage.task("club", "schedule = '@yearly'\nchat = '@sim_club'\nproof = 'delivered'\nsteps = [{ send = '早上好' }]");
+    stage.task(
+        "club",
+        "schedule = '@yearly'\nchat = '@sim_club'\nproof = 'delivered'\ntimeout = '3s'\nsteps = [{ send = '早上好' }]",
+    );
     let daemon = stage.daemon().await;
     let told = stage.tgsignd(&["once", "club"]).ends().await.success();
     assert!(told.contains("alice: delivered"), "{told}");
