@@ -24,7 +24,6 @@ use std::time::Duration;
 pub(crate) use command::{Ended, Invocation, read_until};
 pub(crate) use daemon::Daemon;
 pub(crate) use http::{Answer, ask, ask_unix};
-pub(crate) use log::Line;
 pub(crate) use stage::{Stage, soon, world};
 pub(crate) use tools::tool;
 
