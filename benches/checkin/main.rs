@@ -26,7 +26,7 @@ const COUNTS: [usize; 3] = [1, 50, 500];
 /// Connections that all break at once, as after a network outage.
 const OUTAGES: usize = 4;
 /// From writing the tasks to their slot: the time in which the daemon starts and is then measured doing nothing.
-const HEAD_START: TimeDelta = TimeDelta::seconds(7);
+const HEAD_START: TimeDelta = TimeDelta::seconds(12);
 const IDLE: Duration = Duration::from_secs(3);
 /// Between two slots of one task.
 const ROUND: TimeDelta = TimeDelta::seconds(12);
@@ -114,7 +114,8 @@ fn measure_daemon(arguments: &Arguments, plan: &Plan) -> Cost {
     daemon.ready();
     let process = daemon.process();
     if plan.rounds > 1 {
-        wait_until(|| centre.open_connections() == plan.accounts);
+        wait_until(|| has_greeted(&centre) == plan.accounts);
+        idle(SETTLE);
     }
     let before = process.cpu();
     idle(IDLE);
@@ -183,6 +184,12 @@ fn check_log(centre: &DataCentre, plan: &Plan) {
     for (account, (sent, clicked)) in seen {
         assert_eq!((sent, clicked), (plan.rounds, plan.rounds), "messages and clicks of {account}");
     }
+}
+
+/// How many accounts have asked whether their session is still valid, which is what they do when they connect.
+fn has_greeted(centre: &DataCentre) -> usize {
+    let greeting = |event: &Event| matches!(event, Event::Call { method } if *method == "updates.getState");
+    centre.log().iter().filter(|entry| greeting(&entry.event)).count()
 }
 
 fn account(number: usize) -> String {

@@ -159,14 +159,14 @@ impl Daemon {
         Self { child, log, started }
     }
 
-    /// The next line of the log with this message. Warnings and errors before it are shown.
+    /// The next line of the log with this message. Errors before it are shown.
     pub(crate) fn wait_for(&self, message: &str) -> serde_json::Value {
         loop {
             let line = self.log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("the daemon never said {message:?}"));
             if line["message"] == message {
                 return line;
             }
-            if line["level"] == "ERROR" || line["level"] == "WARN" {
+            if line["level"] == "ERROR" {
                 eprintln!("{line}");
             }
         }

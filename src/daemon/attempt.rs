@@ -264,6 +264,7 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
             script: kept.script,
             timeout,
             random_id: &|step| random_id(&secret, &key, number, step),
+            seed: random_id(&secret, &key, number, usize::MAX).cast_unsigned(),
             journal,
             since,
         };
@@ -310,6 +311,7 @@ async fn history_says(
         script: Arc::clone(&kept.script),
         timeout: Duration::ZERO,
         random_id: &|_| 0,
+        seed: 0,
         journal: journal.to_vec(),
         since,
     };

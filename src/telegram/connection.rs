@@ -69,7 +69,15 @@ impl Connection {
         let SenderPool { runner, handle, updates } =
             SenderPool::with_configuration(Arc::clone(&session), settings.api_id, parameters);
         let runner = tokio::spawn(runner.run());
-        Self { client: Client::new(handle), clock_offset: 0, settings, session, updates, runner, silent: AtomicBool::new(false) }
+        Self {
+            client: Client::new(handle),
+            clock_offset: 0,
+            settings,
+            session,
+            updates,
+            runner,
+            silent: AtomicBool::new(false),
+        }
     }
 
     /// The session of the connection.
@@ -87,6 +95,17 @@ impl Connection {
         let clock_offset = self.clock_offset;
         *self = Self::new(Arc::clone(&self.session), self.settings.clone());
         self.clock_offset = clock_offset;
+    }
+
+    /// Drops updates until the connection breaks, so that messages of other chats do not pile up.
+    ///
+    /// grammers opens a broken connection with the next call only, and keeps the most memory that updates ever took.
+    pub async fn drain(&mut self) {
+        while let Some(updates) = self.updates.recv().await {
+            if matches!(updates, UpdatesLike::ConnectionClosed) {
+                return;
+            }
+        }
     }
 
     /// Whether the connection cannot be used again.

@@ -218,6 +218,7 @@ fn media(media: &tl::enums::MessageMedia) -> Media {
         tl::enums::MessageMedia::Empty | tl::enums::MessageMedia::WebPage(_) => Media::None,
         tl::enums::MessageMedia::Photo(_) => Media::Photo,
         tl::enums::MessageMedia::Document(_) => Media::Document,
+        tl::enums::MessageMedia::Dice(_) => Media::Dice,
         _ => Media::Other,
     }
 }

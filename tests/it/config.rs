@@ -82,12 +82,17 @@ fn shipped() -> Vec<PathBuf> {
         for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "toml") && !path.ends_with("world.toml") {
+            } else if path.extension().is_some_and(|extension| extension == "toml") && !is_of_the_simulation(&path) {
                 found.push(path);
             }
         }
     }
     found
+}
+
+/// Worlds and bots are configuration of `tgsignd-sim`.
+fn is_of_the_simulation(path: &Path) -> bool {
+    path.ends_with("world.toml") || path.to_str().is_some_and(|path| path.ends_with(".bot.toml"))
 }
 
 /// What the demo puts in place of its placeholders.

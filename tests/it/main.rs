@@ -6,6 +6,7 @@ mod config;
 mod cronsim;
 mod ending;
 mod faults;
+mod flows;
 mod groups;
 mod kit;
 mod layers;

@@ -34,6 +34,7 @@ const SECRET: Shape = Shape::Either {
             ],
             exactly_one: &["file", "env", "credential"],
             later: &[],
+            definition: None,
         }),
     ],
 };
@@ -166,4 +167,5 @@ pub(in crate::config) static FILE: TableKeys = TableKeys {
     ],
     exactly_one: &[],
     later: &["backup", "ai"],
+    definition: None,
 };

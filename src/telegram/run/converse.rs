@@ -26,7 +26,7 @@ pub async fn perform(
     let my_id = connection.session().my_id().unwrap_or_default();
     while connection.updates.try_recv().is_ok() {}
     let chat = Chat::new(peer, plan.topic, my_id);
-    let conversation = Conversation::new(Arc::clone(&plan.script), chat.place());
+    let conversation = Conversation::new(Arc::clone(&plan.script), chat.place(), plan.seed);
     let messages = plan.journal.iter().filter_map(sent_id).collect();
     let started = Instant::now();
     let acted = !plan.journal.is_empty();
@@ -95,10 +95,10 @@ impl<R: Recorder> Run<'_, R> {
             self.seen.extend(history.iter().map(|message| (message.id, message.edited)));
             return Ok(Input::Resume { journal, history });
         }
-        let acts = |verb: &&Verb| matches!(verb, Verb::Send(_) | Verb::Click(_));
-        let first = self.plan.script.steps.iter().map(|step| &step.verb).find(acts);
+        let says = |verb: &&Verb| verb.acts() && !matches!(verb, Verb::Quiet(_));
+        let first = self.plan.script.steps.iter().map(|step| &step.verb).find(says);
         let history = match first {
-            Some(Verb::Click(_)) => history::newest(self.connection, &mut self.chat).await?,
+            Some(Verb::Click(_) | Verb::Reply { .. }) => history::newest(self.connection, &mut self.chat).await?,
             _ => Vec::new(),
         };
         Ok(Input::Started { history })
@@ -114,7 +114,7 @@ impl<R: Recorder> Run<'_, R> {
                     if let Command::Finish(verdict) = command {
                         return Ok(Performed { verdict, messages: self.messages, acted: self.acted });
                     }
-                    let result = self.carry_out(command).await?;
+                    let result = Box::pin(self.carry_out(command)).await?;
                     commands.extend(self.conversation.handle(self.started.elapsed(), result));
                 }
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::config::ChatRef;
-use crate::script::{ChatMessage, JournalMark, Popup, Script, Verdict};
+use crate::script::{ChatMessage, JournalMark, Popup, Quiet, Script, Verdict};
 use crate::telegram::chats::ChatError;
 use crate::telegram::error::CallError;
 
@@ -23,6 +23,8 @@ pub struct Plan<'a> {
     pub timeout: Duration,
     /// The `random_id` of a step's message.
     pub random_id: &'a (dyn Fn(usize) -> i64 + Send + Sync),
+    /// Decides what is drawn; of this attempt alone, and the same when it is taken up again.
+    pub seed: u64,
     /// What an interrupted attempt had done; empty for a new one.
     pub journal: Vec<JournalMark>,
     /// When the attempt began; for a new one, now.
@@ -61,6 +63,8 @@ pub enum Note<'a> {
     },
     /// The answer to a click.
     Popup(&'a Popup),
+    /// Something that leaves no message was done.
+    Done(Quiet),
     /// Telegram or the connection failed.
     Trouble(&'a CallError),
 }
