@@ -17,7 +17,8 @@ use tgsignd::telegram::session::SessionFile;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const ALICE: &str = "[accounts.alice]\nphone = \"+10000000001\"\nuser_id = 1001\nfirst_name = \"Alice\"\nsigned_in = true\n";
+const ALICE: &str =
+    "[accounts.alice]\nphone = \"+10000000001\"\nuser_id = 1001\nfirst_name = \"Alice\"\nsigned_in = true\n";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/flows")
@@ -35,8 +36,10 @@ async fn play_with(name: &str, flow: &str, bot: &str) -> (RunRecord, DataCentre,
     let place = tempfile::tempdir().unwrap();
     let workdir = place.path().join("workdir");
     fs::create_dir(&workdir).unwrap();
-    let settings =
-        format!("version = 1\n[telegram]\n{}\n[accounts.alice]\n[defaults]\ntimezone = \"UTC\"\n", centre.daemon_config());
+    let settings = format!(
+        "version = 1\n[telegram]\n{}\n[accounts.alice]\n[defaults]\ntimezone = \"UTC\"\n",
+        centre.daemon_config()
+    );
     fs::write(workdir.join("tgsignd.toml"), settings).unwrap();
     fs::write(workdir.join("flow.toml"), flow).unwrap();
     let accepted = reload::read(&workdir, BTreeMap::new()).unwrap();
