@@ -37,8 +37,8 @@ impl Kernel {
         for task in snapshot.tasks.values() {
             let known = before.as_ref().and_then(|before| before.tasks.get(&task.name));
             if known.is_none_or(|known| known.fingerprint != task.fingerprint) {
-                effects.extend(self.adopt(now, task, active_since));
                 self.describe(task);
+                effects.extend(self.adopt(now, task, active_since));
             }
         }
         if let Some(before) = before {
@@ -61,7 +61,7 @@ impl Kernel {
         for account in task.accounts.iter().filter(|account| task.enabled && !stays.contains(account)) {
             let key = (task.name.clone(), account.clone());
             let Some(pair) = self.pairs.remove(&key) else { continue };
-            if let Some(slot) = pair.pending(now) {
+            for slot in pair.due(now).newest {
                 effects.push(self.skip(&key, slot, TASK_CHANGED));
             }
             let lane = self.lanes.get_mut(account);
@@ -69,11 +69,9 @@ impl Kernel {
             for order in orders.into_iter().flatten().flatten() {
                 effects.extend(self.withdrawn(order));
             }
+            self.positions.insert(key.clone(), pair.position(&key, now));
             if let Some(waiting) = pair.waiting {
                 effects.extend(self.close(&key, *waiting.record, false));
-            }
-            if let Some(position) = self.positions.get_mut(&key) {
-                position.last_success_at = pair.success_at;
             }
         }
         effects
@@ -105,8 +103,14 @@ impl Kernel {
             let key = (task.name.clone(), account.clone());
             let since = active_since.get(&key).copied().unwrap_or(now);
             if let Some(pair) = self.pairs.get_mut(&key) {
-                if let Some(slot) = pair.change(Arc::clone(task), index, since, now) {
+                let (carried, dropped) = pair.change(Arc::clone(task), index, since, now);
+                for slot in dropped {
                     effects.push(self.skip(&key, slot, TASK_CHANGED));
+                }
+                if let Some(slot) = carried {
+                    self.agenda.add(now, Item::Slot(key.clone(), slot));
+                    self.describe_next(&key);
+                    continue;
                 }
             } else {
                 let pair = Pair::new(Arc::clone(task), index, since, self.positions.get(&key));
@@ -150,10 +154,10 @@ impl Kernel {
     /// attempt to come goes back to the agenda, a run in the middle is looked at first.
     pub(super) fn take_up_left_behind(&mut self, now: DateTime<Utc>, key: &PairKey) -> Vec<Effect> {
         let Some(mut claims) = self.left_behind.remove(key) else { return Vec::new() };
-        let Some(newest) = claims.pop() else { return Vec::new() };
+        let newest = if self.pairs.contains_key(key) { claims.pop() } else { None };
         let mut effects: Vec<Effect> =
             claims.iter().flat_map(|history| self.close(key, cut_off(history, now), true)).collect();
-        let Some(pair) = self.pairs.get_mut(key) else { return effects };
+        let (Some(pair), Some(newest)) = (self.pairs.get_mut(key), newest) else { return effects };
         let (run_id, slot) = (newest.claim.run_id.clone(), newest.claim.key.slot);
         let deadline = pair.task.timing.deadline_for(slot);
         if let Some(deadline) = deadline.filter(|deadline| *deadline > now) {

@@ -91,28 +91,51 @@ impl Pair {
         }
     }
 
-    /// The pair after a change of its task. A slot that had passed and waited for its instant stays, if the new schedule has
-    /// it too; otherwise it is the answer.
-    pub(super) fn change(&mut self, task: Arc<Task>, index: usize, since: DateTime<Utc>, now: DateTime<Utc>) -> Option<Slot> {
+    /// The pair after a change of its task. Slots of another schedule that had come and not begun are given up, but for the
+    /// one that was about to begin, if the new schedule has it too: that one begins now, because after a restart nobody
+    /// would know of it. Returns this one, and those that are given up.
+    pub(super) fn change(
+        &mut self,
+        task: Arc<Task>,
+        index: usize,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> (Option<Slot>, Vec<Slot>) {
         let same_slots = self.task.schedule_fingerprint == task.schedule_fingerprint;
-        let pending = self.pending(now).filter(|_| !same_slots);
-        (self.task, self.index, self.planned) = (task, index, None);
+        let mut due = if same_slots { Vec::new() } else { self.due(now).newest };
+        let planned = self.planned.take();
+        (self.task, self.index) = (task, index);
         if same_slots {
-            return None;
+            return (None, due);
+        }
+        if let Some(newest) = due.last() {
+            self.handled(*newest);
         }
         self.floor = self.floor.max(since);
-        let pending = pending?;
-        if self.timing().next_after(pending.instant() - SECOND) == Some(pending) {
-            self.floor = pending.instant() - SECOND;
-            return None;
-        }
-        self.handled(pending);
-        Some(pending)
+        let carried = planned.filter(|planned| {
+            let slot = planned.slot.instant();
+            slot <= now && self.timing().next_after(slot - SECOND) == Some(planned.slot)
+        });
+        self.planned = carried.map(|planned| Planned { at: now, ..planned });
+        due.retain(|slot| !self.is_planned(*slot));
+        (self.planned.map(|planned| planned.slot), due)
     }
 
-    /// The planned slot, if its time has come and only its start lies ahead.
-    pub(super) fn pending(&self, now: DateTime<Utc>) -> Option<Slot> {
-        self.planned.map(|planned| planned.slot).filter(|slot| slot.instant() <= now)
+    /// The slots that have come and are not handled.
+    pub(super) fn due(&self, now: DateTime<Utc>) -> LostSlots {
+        LostSlots::between(&self.timing(), self.floor + SECOND, now + SECOND)
+    }
+
+    /// Where the pair stands when its task goes; it may come back.
+    pub(super) fn position(&self, key: &PairKey, now: DateTime<Utc>) -> Position {
+        Position {
+            task: key.0.clone(),
+            account: key.1.clone(),
+            last_slot: self.handled.max(self.due(now).newest.last().copied()),
+            last: None,
+            last_success_at: self.success_at,
+            consecutive_failures: 0,
+        }
     }
 
     pub(super) fn is_planned(&self, slot: Slot) -> bool {

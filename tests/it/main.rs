@@ -5,3 +5,4 @@
 mod config;
 mod cronsim;
 mod layers;
+mod simulation;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::record::{Claim, ClaimHistory, LastEnded, NotRun, Position, RunRecord};
+use super::record::{Claim, ClaimHistory, LastEnded, NotRun, Position, RunRecord, Trigger};
 use super::resume::resume_at;
 use super::status::{Build, Status};
 use super::{Alarm, Effect, Event, Kernel, RunOrder, Seeds, Work};
@@ -174,7 +174,10 @@ fn record(order: &RunOrder, outcome: Outcome, now: DateTime<Utc>) -> RunRecord {
         failed_step: None,
         resume_at: None,
     };
-    record.resume_at = resume_at(&record, order.task.retry, true, now);
+    // As the daemon does it: who asked for a run decides himself whether to ask again.
+    if order.trigger != Trigger::Manual {
+        record.resume_at = resume_at(&record, order.task.retry, true, now);
+    }
     record
 }
 
