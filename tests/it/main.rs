@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests are outside of the pure modules")]
 
 mod config;
-mod cronsim;
+mod clocks;
+mod differential;
 mod layers;
 mod simulation;
+mod tools;
