@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::Service;
+use super::{Service, effects};
+use crate::config::Snapshot;
 use crate::daemon::account::Shared;
 use crate::daemon::datadir::{Datadir, DatadirError};
 use crate::daemon::logging::LogControl;
@@ -20,8 +21,10 @@ use crate::daemon::ticker::Ticker;
 use crate::daemon::watcher::Watcher;
 use crate::daemon::{control, last_good, systemd};
 use crate::http;
+use crate::kernel::record::RunFilter;
 use crate::kernel::status::{Build, Status};
 use crate::kernel::{Kernel, Seeds};
+use crate::names::AccountName;
 use crate::schedule::Seed;
 
 /// What `run` was asked for.
@@ -88,6 +91,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         seed: Seed(datadir.instance.install_seed),
         positions: datadir.ledger.positions().await?,
         open: datadir.ledger.open_claims().await?,
+        starts: recent_starts(&datadir, &accepted.snapshot).await?,
     };
     let (stop, stopped) = watch::channel(false);
     let (events_in, events) = mpsc::unbounded_channel();
@@ -110,6 +114,9 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     }));
     let control_server = tokio::spawn(control::serve(socket, calls_in));
 
+    let (not_run, not_run_queue) = mpsc::unbounded_channel();
+    let mut chores = JoinSet::new();
+    chores.spawn(effects::record_not_run(datadir.ledger.clone(), not_run_queue));
     let mut service = Service {
         workdir,
         environment,
@@ -118,7 +125,8 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         accounts: BTreeMap::new(),
         actors: JoinSet::new(),
         actor_names: BTreeMap::new(),
-        chores: JoinSet::new(),
+        chores,
+        not_run: Some(not_run),
         events,
         calls,
         ticker: Ticker::start(wake),
@@ -151,6 +159,22 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     service.datadir.ledger.close().await?;
     info!("stopped");
     Ok(())
+}
+
+/// When attempts began that still count for the budget of an account.
+async fn recent_starts(
+    datadir: &Datadir,
+    snapshot: &Snapshot,
+) -> Result<Vec<(AccountName, chrono::DateTime<Utc>)>, StartError> {
+    let mut starts = Vec::new();
+    for account in snapshot.accounts.values() {
+        let Some(budget) = account.at_most else { continue };
+        let since = Some(Utc::now() - budget.per);
+        let filter = RunFilter { task: None, account: Some(account.name.clone()), since, limit: usize::MAX };
+        let began = datadir.ledger.runs(filter).await?.into_iter().filter_map(|run| run.started_at);
+        starts.extend(began.map(|at| (account.name.clone(), at)));
+    }
+    Ok(starts)
 }
 
 /// The workdir's configuration, or with errors there the last good one.
