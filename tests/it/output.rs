@@ -4,10 +4,10 @@ use std::process::Stdio;
 
 use crate::kit::{Invocation, Stage, tool};
 
-/// Alice with a run behind her and another one planned every minute.
+/// Alice with a run behind her and another one planned every hour.
 async fn stage() -> (Stage, String) {
     let stage = Stage::new().await;
-    stage.task("quick", "schedule = '* * * * *'\nchat = '@quick_bot'\nsteps = [{ send = '/sign' }]");
+    stage.task("quick", "schedule = '0 * * * *'\nchat = '@quick_bot'\nsteps = [{ send = '/sign' }]");
     stage.tgsignd(&["once", "quick"]).ends().await.success();
     let run = stage.runs().await.remove(0).run_id.to_string();
     (stage, run)
