@@ -195,8 +195,8 @@ impl RunId {
             .chain_update(key.slot.unix_seconds().to_be_bytes())
             .chain_update(claimed.timestamp_micros().to_be_bytes())
             .finalize();
-        let digits: String = hash[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(digits.into())
+        let number = hash[..6].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        Self(format!("{number:012x}").into())
     }
 
     /// The digits.

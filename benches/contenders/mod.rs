@@ -119,7 +119,9 @@ pub fn measure(contender: Contender, scene: Scene, tasks: usize) -> Measured {
         let mut late: Vec<f64> = Vec::new();
         while let Ok((planned, at)) = begun.try_recv() {
             if scene == Scene::Burst || (planned >= from && planned < until - TimeDelta::seconds(2)) {
-                late.push(f64::from(i32::try_from((at - planned).num_microseconds().unwrap()).unwrap_or(i32::MAX)) / 1e3);
+                late.push(
+                    f64::from(i32::try_from((at - planned).num_microseconds().unwrap()).unwrap_or(i32::MAX)) / 1e3,
+                );
             }
         }
         late.sort_by(f64::total_cmp);

@@ -3,6 +3,8 @@
 //! `cargo run --release --example demo` stays up, to be played with; `-- --once` ends after the runs, with 0 only when every
 //! one ended as scripted.
 
+#![allow(clippy::disallowed_methods, reason = "outside of the pure modules")]
+
 mod stage;
 
 use std::io::Write;

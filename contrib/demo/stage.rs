@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::AS_DAEMON;
 
 /// Long enough for a slow machine; the runs take two seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// From writing the tasks to their slot: the time the daemon has to start.
 const HEAD_START: chrono::TimeDelta = chrono::TimeDelta::seconds(4);
@@ -174,14 +174,14 @@ impl Stage {
     pub(super) async fn stay(&mut self) -> Result<(), StageError> {
         let Some(daemon) = &mut self.daemon else { return Ok(()) };
         tokio::select! {
-            ended = daemon.wait() => { ended?; }
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
-                // The terminal sent it to the daemon too.
-                let _ = tokio::time::timeout(PATIENCE, daemon.wait()).await;
+            ended = daemon.wait() => {
+                ended?;
+                return Err(StageError::Daemon("the daemon has ended"));
             }
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
         }
-        Ok(())
+        // A terminal sends Ctrl-C to the daemon too, anybody else only to us.
+        self.stop_daemon().await
     }
 
     /// Removes the folder.

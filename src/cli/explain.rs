@@ -75,7 +75,8 @@ mod tests {
         "#;
         let files = BTreeMap::from([("tgsignd.toml".to_owned(), FileContent::Bytes(text.into()))]);
         let snapshot = load(&Sources { files, environment: BTreeMap::new() }).unwrap().snapshot;
-        let told: String = explain(&snapshot, "2027-03-26T00:00:00Z".parse().unwrap()).iter().map(Explanation::text).collect();
+        let told: String =
+            explain(&snapshot, "2027-03-26T00:00:00Z".parse().unwrap()).iter().map(Explanation::text).collect();
         let expected = "\
 days: at 02:30 on day 1 and 15 of the month or on Friday (Europe/Berlin)
     2027-03-26T02:30:00+01:00

@@ -60,12 +60,12 @@ async fn recent(cli: &Cli) -> Result<Vec<RunRecord>, CliError> {
     if let Some(mut client) = Client::call(&datadir, &request).await.map_err(lost)? {
         return match client.next().await.map_err(lost)? {
             Some(Reply::Runs { runs }) => Ok(runs),
-            Some(Reply::Refused { message }) => Err(CliError::new(Exit::Failure, message)),
+            Some(Reply::Refused { kind, message }) => Err(CliError::new(kind.into(), message)),
             _ => Err(CliError::new(Exit::TryAgain, "the daemon did not answer; is it stopping?")),
         };
     }
     let failed = |error: crate::ledger::LedgerError| CliError::new(Exit::Failure, error.to_string());
-    let opened = Datadir::open(&datadir).await.map_err(|error| explain(error.into()))?;
+    let opened = Datadir::open(&datadir).await.map_err(|error| explain(&error.into()))?;
     let filter = RunFilter { task: None, account: None, since: None, limit: LISTED };
     let runs = opened.ledger.runs(filter).await.map_err(failed)?;
     opened.ledger.close().await.map_err(failed)?;
@@ -101,8 +101,8 @@ fn describe(line: &TranscriptLine) -> String {
     let indented = |text: &str| text.replace('\n', "\n                   ");
     let keyboard = |rows: &[Vec<String>]| {
         let row = |row: &Vec<String>| {
-            let buttons: String = row.iter().map(|label| format!("[{label}] ")).collect();
-            format!("\n                   {buttons}")
+            let labels: Vec<&str> = row.iter().map(String::as_str).collect();
+            format!("\n                   [{}]", labels.join("] ["))
         };
         rows.iter().map(row).collect::<String>()
     };

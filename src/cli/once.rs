@@ -10,7 +10,7 @@ use super::output::{json_line, print};
 use super::{Cli, CliError, Exit, Format, block_on, workdir};
 use crate::daemon::account::{Ended, RunReply};
 use crate::daemon::alone::{self, AloneError};
-use crate::daemon::control::{Client, Reply, Request};
+use crate::daemon::control::{Client, RefusalKind, Reply, Request};
 use crate::daemon::datadir::DatadirError;
 use crate::daemon::reload;
 use crate::kernel::evidence_line;
@@ -38,7 +38,10 @@ async fn through_daemon(cli: &Cli, arguments: &OnceArgs) -> Result<Option<Exit>,
         answers += 1;
         let exit = match reply {
             Reply::Run(ended) => tell(cli, &ended)?,
-            Reply::Refused { message } => refused(cli, None, &message)?,
+            Reply::Refused { kind, message } => {
+                refused(cli, None, &message)?;
+                kind.into()
+            }
             _ => Exit::Failure,
         };
         worst = worse(worst, exit);
@@ -60,21 +63,25 @@ async fn without_daemon(cli: &Cli, arguments: &OnceArgs) -> Result<Exit, CliErro
     let replies =
         alone::once(&workdir::datadir(cli), Arc::new(accepted.snapshot), &arguments.task, arguments.account.as_ref())
             .await
-            .map_err(explain)?;
+            .map_err(|error| explain(&error))?;
     let mut worst = Exit::Success;
     for (account, reply) in replies {
         let exit = match reply {
             RunReply::Ended(ended) => tell(cli, &ended)?,
-            RunReply::Refused(reason) => refused(cli, Some(&account), &reason)?,
+            RunReply::Refused(reason) => {
+                refused(cli, Some(&account), &reason)?;
+                Exit::Failure
+            }
         };
         worst = worse(worst, exit);
     }
     Ok(worst)
 }
 
-pub(super) fn explain(error: AloneError) -> CliError {
-    let exit = match &error {
+pub(super) fn explain(error: &AloneError) -> CliError {
+    let exit = match error {
         AloneError::Datadir(DatadirError::Locked(_)) => Exit::TryAgain,
+        AloneError::Once(error) => RefusalKind::from(error).into(),
         _ => Exit::Failure,
     };
     CliError::new(exit, error.to_string())
@@ -98,7 +105,7 @@ fn tell(cli: &Cli, ended: &Ended) -> Result<Exit, CliError> {
     })
 }
 
-fn refused(cli: &Cli, account: Option<&AccountName>, message: &str) -> Result<Exit, CliError> {
+fn refused(cli: &Cli, account: Option<&AccountName>, message: &str) -> Result<(), CliError> {
     #[derive(Serialize)]
     struct Refused<'a> {
         account: Option<&'a AccountName>,
@@ -111,7 +118,7 @@ fn refused(cli: &Cli, account: Option<&AccountName>, message: &str) -> Result<Ex
             super::output::print_error(&format!("{account}{message}"));
         }
     }
-    Ok(Exit::Failure)
+    Ok(())
 }
 
 /// One failure among several runs decides; a failure that will pass counts less than one that will not.

@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use crate::daemon::control::RefusalKind;
+
 /// How the process ends; the numbers are part of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -27,6 +29,16 @@ impl From<Exit> for ExitCode {
             Exit::TryAgain => 75,
             Exit::Configuration => 78,
         })
+    }
+}
+
+impl From<RefusalKind> for Exit {
+    fn from(kind: RefusalKind) -> Self {
+        match kind {
+            RefusalKind::Usage => Self::Usage,
+            RefusalKind::TryAgain => Self::TryAgain,
+            RefusalKind::Failure => Self::Failure,
+        }
     }
 }
 

@@ -30,9 +30,9 @@ pub(super) fn man() -> Result<Exit, CliError> {
     page.extend_from_slice(b".SH COMMANDS\n");
     for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
         let name = subcommand.get_name().to_owned();
-        let words: String =
-            subcommand.get_positionals().map(|word| format!(" [{}]", word.get_id().as_str().to_uppercase())).collect();
-        page.extend_from_slice(format!(".SS {name}{words}\n").as_bytes());
+        let words: Vec<String> =
+            subcommand.get_positionals().map(|word| word.get_id().as_str().to_uppercase()).collect();
+        page.extend_from_slice(format!(".SS {name} {}\n", words.join(" ")).as_bytes());
         let mut section = Vec::new();
         let part = clap_mangen::Man::new(subcommand.clone());
         part.render_description_section(&mut section).map_err(failed)?;

@@ -19,7 +19,8 @@ use crate::names::TaskName;
 /// What `--format json` prints.
 #[derive(Serialize)]
 struct Report<'a> {
-    running: bool,
+    /// `running` are the runs.
+    daemon_running: bool,
     #[serde(flatten)]
     status: &'a Status,
 }
@@ -34,7 +35,7 @@ pub(super) fn run(cli: &Cli, arguments: &StatusArgs) -> Result<Exit, CliError> {
         Arc::make_mut(&mut status.tasks).retain(|name, _| name == task);
     }
     match cli.format {
-        Format::Json => print(&json_line(&Report { running, status: &status })?)?,
+        Format::Json => print(&json_line(&Report { daemon_running: running, status: &status })?)?,
         Format::Text => print(&describe(running, &status))?,
     }
     Ok(Exit::Success)
@@ -50,7 +51,7 @@ async fn find(cli: &Cli) -> Result<(bool, Status), CliError> {
         };
     }
     let snapshot = Arc::new(workdir::snapshot(cli)?);
-    let status = alone::status(&datadir, snapshot).await.map_err(explain)?;
+    let status = alone::status(&datadir, snapshot).await.map_err(|error| explain(&error))?;
     Ok((false, status))
 }
 

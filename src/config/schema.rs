@@ -8,19 +8,33 @@ use super::keys::{FILE, NAME, Shape, TableKeys};
 ///
 /// It knows names and shapes. What depends on other places (is the account defined, is the zone one) is for `check`.
 pub fn schema() -> Value {
-    let mut schema = table(&FILE);
+    let mut definitions = Map::new();
+    let mut schema = table(&FILE, &mut definitions);
+    schema["definitions"] = Value::Object(definitions);
     schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
     schema["title"] = json!("tgsignd configuration");
     schema["description"] = json!("tgsignd.toml and every other .toml file of the workdir.");
     schema
 }
 
-fn table(keys: &TableKeys) -> Value {
+/// A table in place, or where its definition is.
+fn table(keys: &'static TableKeys, definitions: &mut Map<String, Value>) -> Value {
+    let Some(name) = keys.definition else { return rules(keys, definitions) };
+    if !definitions.contains_key(name) {
+        // Its own entries point here.
+        definitions.insert(name.to_owned(), Value::Null);
+        let rules = rules(keys, definitions);
+        definitions.insert(name.to_owned(), rules);
+    }
+    json!({ "$ref": format!("#/definitions/{name}") })
+}
+
+fn rules(keys: &'static TableKeys, definitions: &mut Map<String, Value>) -> Value {
     let properties: Map<_, _> = keys
         .keys
         .iter()
         .map(|key| {
-            let mut value = shape(&key.shape);
+            let mut value = shape(&key.shape, definitions);
             if let Value::Object(rules) = &mut value {
                 rules.insert("description".into(), key.about.into());
             }
@@ -38,7 +52,7 @@ fn table(keys: &TableKeys) -> Value {
     rules
 }
 
-fn shape(shape_of: &Shape) -> Value {
+fn shape(shape_of: &'static Shape, definitions: &mut Map<String, Value>) -> Value {
     match shape_of {
         Shape::Flag => json!({ "type": "boolean" }),
         Shape::Integer { least, most } => json!({ "type": "integer", "minimum": least, "maximum": most }),
@@ -46,14 +60,16 @@ fn shape(shape_of: &Shape) -> Value {
         Shape::Text { pattern, .. } => json!({ "type": "string", "pattern": pattern }),
         Shape::Duration { .. } => json!({ "type": "string", "pattern": "^ *([0-9]+(w|d|h|m|s|ms) *)+$" }),
         Shape::Word(words) => json!({ "type": "string", "enum": words }),
-        Shape::List(of) => json!({ "type": "array", "minItems": 1, "items": shape(of) }),
-        Shape::Table(keys) => table(keys),
+        Shape::List(of) => json!({ "type": "array", "minItems": 1, "items": shape(of, definitions) }),
+        Shape::Table(keys) => table(keys, definitions),
         Shape::Named(keys) => json!({
             "type": "object",
             "propertyNames": { "pattern": NAME },
-            "additionalProperties": table(keys),
+            "additionalProperties": table(keys, definitions),
         }),
-        Shape::Either { shapes, .. } => json!({ "anyOf": shapes.iter().map(shape).collect::<Vec<_>>() }),
+        Shape::Either { shapes, .. } => {
+            json!({ "anyOf": shapes.iter().map(|one| shape(one, definitions)).collect::<Vec<_>>() })
+        }
     }
 }
 
@@ -68,7 +84,9 @@ mod tests {
     /// The keys of a table and of all tables in it, by the title of their table.
     fn known(table: &TableKeys, found: &mut BTreeSet<(&'static str, &'static str)>) {
         for key in table.keys {
-            found.insert((table.title, key.name));
+            if !found.insert((table.title, key.name)) {
+                continue;
+            }
             for inner in key.shape.tables() {
                 known(inner, found);
             }

@@ -15,7 +15,7 @@ use crate::config::{Connect, Task};
 use crate::kernel::record::{Instance, RunRecord};
 use crate::kernel::status::AccountStatus;
 use crate::kernel::{Event, RunOrder};
-use crate::ledger::LedgerHandle;
+use crate::ledger::{DirectoryLock, LedgerHandle, LockError};
 use crate::names::AccountName;
 use crate::telegram::chats;
 use crate::telegram::connection::{Connection, Settings};
@@ -31,7 +31,7 @@ const LINGER: Duration = Duration::from_secs(5);
 
 /// Pauses between attempts to connect: doubled up to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// How the account is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,13 +153,15 @@ pub(super) struct Account {
     reach: watch::Receiver<Reach>,
     pub(super) shared: Arc<Shared>,
     pub(super) connection: Option<Connection>,
+    /// Held while connected: a session that two processes use is ended by Telegram.
+    lock: Option<DirectoryLock>,
     pub(super) status: AccountStatus,
 }
 
 impl Account {
     /// An account without a connection.
     fn new(name: AccountName, reach: watch::Receiver<Reach>, shared: Arc<Shared>) -> Self {
-        Self { name, reach, shared, connection: None, status: AccountStatus::default() }
+        Self { name, reach, shared, connection: None, lock: None, status: AccountStatus::default() }
     }
 
     async fn work(mut self, mut queue: mpsc::UnboundedReceiver<Job>) {
@@ -175,28 +177,32 @@ impl Account {
                 () = stopped(&mut stop) => break,
                 job = queue.recv() => {
                     let Some(job) = job else { break };
-                    self.status.queue_length = queue.len();
-                    self.perform(job).await;
+                    self.queued(queue.len());
+                    // Boxed, so that an account without work is small: hundreds of them wait most of the day.
+                    Box::pin(self.perform(job)).await;
+                    self.queued(queue.len());
                     idle_since = Instant::now();
                 }
                 Ok(()) = self.reach.changed() => {
                     self.close();
-                    self.status.authorized = None;
-                    if self.is_always_connected() {
+                    // Whoever signed in again sees at once that it works.
+                    if self.status.authorized.take() == Some(false) || self.is_always_connected() {
                         self.try_connect().await;
                     }
                 }
-                // Drained, so that messages of other chats do not pile up.
-                updates = async { self.connection.as_mut()?.updates.recv().await }, if self.connection.is_some() => {
-                    if updates.is_none() {
-                        self.close();
-                    }
-                }
+                () = broken(self.connection.as_mut()), if self.connection.is_some() => self.close(),
                 () = tokio::time::sleep_until(idle_since + LINGER), if self.connection.is_some() && !always => self.close(),
                 () = tokio::time::sleep(LONGEST_PAUSE), if self.connection.is_none() && always => self.try_connect().await,
             }
         }
         self.close();
+    }
+
+    fn queued(&mut self, jobs: usize) {
+        if self.status.queue_length != jobs {
+            self.status.queue_length = jobs;
+            self.tell();
+        }
     }
 
     fn is_always_connected(&self) -> bool {
@@ -245,17 +251,18 @@ impl Account {
         if self.connection.is_some() {
             return Ok(());
         }
-        let opened = self.open().await;
+        let opened = Box::pin(self.open()).await;
         match &opened {
             Ok(connection) => {
                 debug!("connected");
                 self.status.authorized = Some(true);
                 self.status.connected = true;
-                self.status.flood_wait_until = None;
+                self.status.flood_wait_until.take_if(|until| *until <= chrono::Utc::now());
                 self.status.error = None;
                 debug_assert!(!connection.is_broken());
             }
             Err(error) => {
+                self.lock = None;
                 self.status.connected = false;
                 self.status.error = Some(error.to_string());
                 if error.is_final() {
@@ -271,16 +278,25 @@ impl Account {
     async fn open(&mut self) -> Result<Connection, ConnectError> {
         let Reach { settings, data_centres, .. } = self.reach.borrow_and_update().clone();
         let (folder, name) = (self.shared.sessions(), self.name.clone());
+        if self.lock.is_none() {
+            self.lock = Some(DirectoryLock::acquire(&folder.join(format!("{name}.lock")))?);
+        }
         let session = tokio::task::spawn_blocking(move || SessionFile::open(&folder, name.as_str(), &data_centres))
             .await
             .map_err(|error| CallError::Session(error.to_string()))??;
         let mut connection = Connection::new(session, settings);
-        connection.check_authorised().await?;
+        let mut stop = self.shared.stop.clone();
+        tokio::select! {
+            // A data centre that never answers must not put the end of the daemon off.
+            () = stopped(&mut stop) => Err(CallError::Network("the daemon is stopping".to_owned()))?,
+            checked = connection.check_authorised() => checked?,
+        }
         Ok(connection)
     }
 
     /// Closes the connection.
     pub(super) fn close(&mut self) {
+        self.lock = None;
         if self.connection.take().is_some() {
             debug!("disconnected");
             self.status.connected = false;
@@ -331,6 +347,14 @@ impl Account {
     }
 }
 
+/// Drops what comes over an idle connection, until that breaks.
+async fn broken(connection: Option<&mut Connection>) {
+    match connection {
+        Some(connection) => connection.drain().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
@@ -338,6 +362,8 @@ pub(super) enum ConnectError {
     Session(#[from] SessionError),
     #[error(transparent)]
     Call(#[from] CallError),
+    #[error(transparent)]
+    Held(#[from] LockError),
 }
 
 impl ConnectError {
@@ -345,6 +371,7 @@ impl ConnectError {
     pub(super) fn is_final(&self) -> bool {
         match self {
             Self::Session(error) => !matches!(error, SessionError::File { .. }),
+            Self::Held(_) => false,
             Self::Call(error) => matches!(error, CallError::Unauthorised(_) | CallError::Session(_)),
         }
     }

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::account::Ended;
+use crate::kernel::OnceError;
 use crate::kernel::record::RunRecord;
 use crate::kernel::status::Status;
 use crate::names::{AccountName, TaskName};
@@ -60,7 +61,8 @@ pub enum Request {
 
 /// What the daemon answers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "reply", rename_all = "snake_case")]
+// Not tagged inside: serde could not read the numbers that are keys of maps in a status then.
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// To [`Request::Status`].
     Status(Box<Status>),
@@ -75,9 +77,32 @@ pub enum Reply {
     Done,
     /// The request cannot be carried out.
     Refused {
+        /// Whose fault it is.
+        kind: RefusalKind,
         /// What is wrong, and what to do.
         message: String,
     },
+}
+
+/// Whose fault it is that a request cannot be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalKind {
+    /// What was asked for does not exist.
+    Usage,
+    /// The same request may work later.
+    TryAgain,
+    /// Something else went wrong.
+    Failure,
+}
+
+impl From<&OnceError> for RefusalKind {
+    fn from(error: &OnceError) -> Self {
+        match error {
+            OnceError::NoSuchTask(_) | OnceError::NotItsAccount { .. } => Self::Usage,
+            OnceError::Running { .. } | OnceError::Stopping => Self::TryAgain,
+        }
+    }
 }
 
 /// A request on its way to the daemon's loop; dropping `replies` ends the connection.
@@ -166,7 +191,7 @@ async fn answer(stream: UnixStream, calls: mpsc::Sender<Call>) -> io::Result<()>
         }
         Err(error) => {
             let message = format!("not a request this daemon knows ({error}); are both of the same version?");
-            let _ = replies.send(Reply::Refused { message }).await;
+            let _ = replies.send(Reply::Refused { kind: RefusalKind::Failure, message }).await;
             drop(replies);
         }
     }

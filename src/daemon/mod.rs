@@ -6,7 +6,7 @@
 //! | [`account`], `attempt`, `recorder` | one actor for each account, and what it does for an order |
 //! | [`watcher`], [`workdir`], [`reload`], [`last_good`] | from a changed folder to a configuration |
 //! | [`datadir`] | folders, lock and ledger |
-//! | [`logging`] | log lines |
+//! | [`logging`], `systemd` | log lines, and what systemd is told |
 //! | [`ticker`] | wakes the loop at the kernel's deadline |
 //! | [`secrets`] | reads what secret references point to |
 //! | [`control`] | the socket through which commands reach the daemon |
@@ -28,6 +28,7 @@ mod recorder;
 pub mod reload;
 pub mod secrets;
 pub mod service;
+mod systemd;
 pub mod ticker;
 pub mod watcher;
 pub mod workdir;

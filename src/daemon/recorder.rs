@@ -9,7 +9,8 @@ use crate::kernel::record::JournalEntry;
 use crate::ledger::LedgerHandle;
 use crate::ledger::transcript::{Transcript, TranscriptEvent, TranscriptLine};
 use crate::names::RunId;
-use crate::script::{ChatMessage, JournalMark, Script, Verb, Verdict};
+use crate::script::{ChatMessage, JournalMark, Quiet, Script, Step, Template, Verb, Verdict};
+use crate::telegram::error::CallError;
 use crate::telegram::run::{Note, Recorder};
 
 /// Keeps what one attempt does.
@@ -22,6 +23,8 @@ pub(super) struct RunRecorder {
     transcript: Option<Transcript>,
     /// Codes of errors that Telegram answered with.
     pub(super) error_codes: Vec<i32>,
+    /// The last error that concerns the account's other runs as well.
+    pub(super) account_trouble: Option<CallError>,
 }
 
 impl RunRecorder {
@@ -30,8 +33,8 @@ impl RunRecorder {
         let transcript = Transcript::create(folder, &run_id)
             .inspect_err(|error| warn!(%error, folder = %folder.display(), "this run has no transcript"))
             .ok();
-        let steps = script.steps.iter().map(|step| describe(&step.verb)).collect();
-        Self { ledger, run_id, attempt, steps, transcript, error_codes: Vec::new() }
+        let steps = script.steps.iter().map(describe).collect();
+        Self { ledger, run_id, attempt, steps, transcript, error_codes: Vec::new(), account_trouble: None }
     }
 
     /// The last line.
@@ -53,16 +56,33 @@ impl RunRecorder {
     }
 }
 
-fn describe(verb: &Verb) -> String {
-    match verb {
-        Verb::Send(text) => format!("send {text}"),
-        Verb::Click(patterns) => {
-            let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-            format!("click {}", patterns.join(" or "))
-        }
-        Verb::Expect(pattern) => format!("expect {pattern}"),
-        Verb::Wait(time) => format!("wait {}s", time.as_secs_f32()),
+fn describe(step: &Step) -> String {
+    let what = match &step.verb {
+        Verb::Send(texts) => format!("send {}", any_of(texts.iter().map(Template::source))),
+        Verb::Reply { texts, .. } => format!("reply {}", any_of(texts.iter().map(Template::source))),
+        Verb::Start(parameter) => format!("start {parameter}"),
+        Verb::Dice(emoji) => format!("dice {emoji}"),
+        Verb::Click(patterns) => format!("click {}", any_of(patterns.iter().map(ToString::to_string))),
+        Verb::Choose => "choose".to_owned(),
+        Verb::Solve => "solve".to_owned(),
+        Verb::Quiet(quiet) => describe_quiet(*quiet).to_owned(),
+        // Only what acts gets into the journal, and with it into the transcript.
+        _ => String::new(),
+    };
+    format!("{} {what}", step.place)
+}
+
+fn describe_quiet(quiet: Quiet) -> &'static str {
+    match quiet {
+        Quiet::ReadHistory => "read the history",
+        Quiet::Delete => "delete our messages",
+        Quiet::Join => "join",
+        Quiet::Leave => "leave",
     }
+}
+
+fn any_of(texts: impl Iterator<Item = String>) -> String {
+    texts.collect::<Vec<_>>().join(" or ")
 }
 
 fn labels(message: &ChatMessage) -> Vec<Vec<String>> {
@@ -92,10 +112,14 @@ impl Recorder for RunRecorder {
                 TranscriptEvent::Edit { message_id: message.id, text: message.text.clone(), buttons: labels(message) }
             }
             Note::Clicked { message_id, label } => TranscriptEvent::Clicked { message_id, text: label.to_owned() },
+            Note::Done(quiet) => TranscriptEvent::Note { text: format!("done: {}", describe_quiet(quiet)) },
             Note::Popup(popup) => TranscriptEvent::Popup { text: popup.text.clone().unwrap_or_default() },
             Note::Trouble(error) => {
                 warn!(%error, "trouble with Telegram");
                 self.error_codes.extend(error.code());
+                if matches!(error, CallError::FloodWait(_) | CallError::Unauthorised(_)) {
+                    self.account_trouble = Some(error.clone());
+                }
                 TranscriptEvent::Note { text: error.to_string() }
             }
         };

@@ -17,7 +17,7 @@ const QUIET: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// The workdir is read that often in any case, for file systems that tell nothing.
-const RESCAN: Duration = Duration::from_secs(60);
+const RESCAN: Duration = Duration::from_mins(1);
 
 /// And that often when nobody tells anything.
 const POLL: Duration = Duration::from_secs(2);
@@ -26,6 +26,8 @@ const POLL: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Watcher {
     inotify: Option<RecommendedWatcher>,
+    /// Why the operating system tells nothing.
+    trouble: Option<notify::Error>,
     dirty: mpsc::Receiver<()>,
     /// Since when there is something to read, and when the last event came.
     since: Option<(Instant, Instant)>,
@@ -44,13 +46,22 @@ impl Watcher {
             // A full channel means that the loop knows already.
             let _ = sender.try_send(());
         };
-        let inotify = notify::recommended_watcher(told)
-            .and_then(|mut watcher| watcher.watch(workdir, RecursiveMode::Recursive).map(|()| watcher))
-            .inspect_err(|error| warn!(%error, "the workdir cannot be watched; it is read every {}s", POLL.as_secs()))
-            .ok();
-        let mut watcher = Self { inotify, dirty, since: None, next_rescan: Instant::now() };
+        let watching = notify::recommended_watcher(told)
+            .and_then(|mut watcher| watcher.watch(workdir, RecursiveMode::Recursive).map(|()| watcher));
+        let (inotify, trouble) = match watching {
+            Ok(watcher) => (Some(watcher), None),
+            Err(error) => (None, Some(error)),
+        };
+        let mut watcher = Self { inotify, trouble, dirty, since: None, next_rescan: Instant::now() };
         watcher.was_read();
         watcher
+    }
+
+    /// Logs why the folder is polled, if it is; for after the log was set up.
+    pub fn tell_trouble(&self) {
+        if let Some(error) = &self.trouble {
+            warn!(%error, "the workdir cannot be watched; it is read every {}s", POLL.as_secs());
+        }
     }
 
     /// The mechanism, for the status.
@@ -76,16 +87,15 @@ impl Watcher {
             let due = self.since.map(|(first, last)| (last + QUIET).min(first + LONGEST_WAIT));
             let wake = due.map_or(self.next_rescan, |due| due.min(self.next_rescan));
             tokio::select! {
-                told = self.dirty.recv(), if self.inotify.is_some() => match told {
-                    Some(()) => {
+                told = self.dirty.recv(), if self.inotify.is_some() => {
+                    if told.is_some() {
                         let now = Instant::now();
                         self.since = Some((self.since.map_or(now, |(first, _)| first), now));
-                    }
-                    None => {
+                    } else {
                         warn!("the watcher ended; the workdir is polled from now on");
                         self.inotify = None;
                     }
-                },
+                }
                 () = tokio::time::sleep_until(wake) => return,
             }
         }

@@ -77,7 +77,8 @@ impl Kernel {
             *task.missed.entry(reason).or_default() += slots as u64;
         }
         if let Some(pair) = self.pair_status(key).filter(|_| reason != MissedReason::Coalesced) {
-            pair.consecutive_failures = pair.consecutive_failures.saturating_add(u32::try_from(slots).unwrap_or(u32::MAX));
+            pair.consecutive_failures =
+                pair.consecutive_failures.saturating_add(u32::try_from(slots).unwrap_or(u32::MAX));
         }
     }
 

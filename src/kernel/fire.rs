@@ -162,8 +162,7 @@ impl Kernel {
             _ => "the daemon could not run it within the task's window".to_owned(),
         };
         let run_key = |slot| RunKey { task: key.0.clone(), account: key.1.clone(), slot };
-        let not_run =
-            |slot: &Slot| Effect::NotRun { key: run_key(*slot), what: NotRun::Missed, reason: text.clone() };
+        let not_run = |slot: &Slot| Effect::NotRun { key: run_key(*slot), what: NotRun::Missed, reason: text.clone() };
         let mut effects: Vec<Effect> = lost.newest.iter().map(not_run).collect();
         if reason != MissedReason::Coalesced {
             let reason = match lost.count {

@@ -182,7 +182,8 @@ impl Kernel {
     /// Claims of tasks that are gone will never be taken up.
     fn abandon_left_behind(&mut self, now: DateTime<Utc>) -> Vec<Effect> {
         let left_behind = std::mem::take(&mut self.left_behind);
-        let abandoned = left_behind.into_iter().flat_map(|(key, claims)| claims.into_iter().map(move |it| (key.clone(), it)));
+        let abandoned =
+            left_behind.into_iter().flat_map(|(key, claims)| claims.into_iter().map(move |it| (key.clone(), it)));
         abandoned.flat_map(|(key, history)| self.close(&key, cut_off(&history, now), false)).collect()
     }
 

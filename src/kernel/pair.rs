@@ -234,7 +234,14 @@ impl Pair {
     }
 
     /// Spread as the slot itself was, so that a reboot does not fire every account at one instant.
-    fn late(&self, slot: Slot, now: DateTime<Utc>, wanted: DateTime<Utc>, timing: &Timing, quiet: Option<Quiet>) -> Planned {
+    fn late(
+        &self,
+        slot: Slot,
+        now: DateTime<Utc>,
+        wanted: DateTime<Utc>,
+        timing: &Timing,
+        quiet: Option<Quiet>,
+    ) -> Planned {
         let spread = now + (wanted - slot.instant());
         let in_time = self.window_end(slot).map_or(spread, |last| spread.min(last)).max(now);
         let at = quiet.and_then(|quiet| quiet.end(timing.zone, in_time)).unwrap_or(in_time);

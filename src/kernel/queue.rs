@@ -91,10 +91,7 @@ impl Kernel {
     pub(super) fn miss(&mut self, key: &PairKey, order: RunOrder, reason: &str) -> Vec<Effect> {
         self.count_missed(key, MissedReason::AccountUnavailable, 1);
         let alarm = Alarm::NotDone { key: order.key.clone(), outcome: Outcome::Missed, reason: reason.to_owned() };
-        vec![
-            Effect::NotRun { key: order.key, what: NotRun::Missed, reason: reason.to_owned() },
-            Effect::Alarm(alarm),
-        ]
+        vec![Effect::NotRun { key: order.key, what: NotRun::Missed, reason: reason.to_owned() }, Effect::Alarm(alarm)]
     }
 }
 

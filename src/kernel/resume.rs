@@ -9,11 +9,10 @@ use crate::config::Retry;
 use crate::script::Outcome;
 
 /// When the chat's history is read again after a run that ended `unknown` (DESIGN, promise 2).
-pub const REVIEWS: [Duration; 3] =
-    [Duration::from_secs(60), Duration::from_secs(10 * 60), Duration::from_secs(60 * 60)];
+pub const REVIEWS: [Duration; 3] = [Duration::from_mins(1), Duration::from_mins(10), Duration::from_hours(1)];
 
 /// No retry waits longer.
-const LONGEST_DELAY: Duration = Duration::from_secs(60 * 60);
+const LONGEST_DELAY: Duration = Duration::from_hours(1);
 
 /// When the slot of an attempt that ended at `record.ended_at` is taken up again; `None` makes its outcome final.
 ///

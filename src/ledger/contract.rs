@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::names::{AccountName, RunId, RunKey, Slot};
-use crate::script::{JournalMark, Outcome, Popup};
+use crate::script::{JournalMark, Memory, Outcome, Outgoing, Popup};
 
 macro_rules! contract {
     ($make:ident) => {
@@ -95,8 +95,14 @@ pub(super) fn a_slot_is_taken_once(ledger: &mut dyn Ledger) {
     assert_eq!(ledger.claim(&claim_of("task", 2)), Ok(ClaimResult::New));
 }
 
+fn begin(step: usize, date: i64) -> JournalMark {
+    let message = Some(Outgoing::Text { text: "/checkin".to_owned(), reply_to: None });
+    let captures = [("code".to_owned(), "1234".to_owned())].into();
+    JournalMark::Begun { step, date, message, memory: Memory { captures, refusals: [3].into() } }
+}
+
 fn begun() -> JournalEntry {
-    JournalEntry { at: at(1), attempt: 1, mark: JournalMark::Begun { step: 0, date: 1 }, random_id: None }
+    JournalEntry { at: at(1), attempt: 1, mark: begin(0, 1), random_id: None }
 }
 
 pub(super) fn a_claim_comes_back_whole_after_a_crash(ledger: &mut dyn Ledger) {
@@ -104,9 +110,9 @@ pub(super) fn a_claim_comes_back_whole_after_a_crash(ledger: &mut dyn Ledger) {
     ledger.claim(&claim).unwrap();
     let popup = Some(Popup { text: Some("签到成功".to_owned()), alert: true, url: None });
     let marks = [
-        (JournalMark::Begun { step: 0, date: 1 }, Some(i64::MIN)),
+        (begin(0, 1), Some(i64::MIN)),
         (JournalMark::Sent { step: 0, message_id: 7, date: 1 }, None),
-        (JournalMark::Begun { step: 1, date: 2 }, None),
+        (begin(1, 2), None),
         (JournalMark::Clicked { step: 1, message_id: 8, date: 2, popup }, None),
     ];
     let entries = marks.map(|(mark, random_id)| JournalEntry { at: at(1), attempt: 1, mark, random_id });

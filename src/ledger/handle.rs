@@ -323,7 +323,7 @@ mod tests {
         let entry = JournalEntry {
             at: DateTime::UNIX_EPOCH,
             attempt: 1,
-            mark: crate::script::JournalMark::Begun { step: 0, date: 0 },
+            mark: crate::script::JournalMark::Done { step: 0, date: 0 },
             random_id: None,
         };
         let (failed, worked) =

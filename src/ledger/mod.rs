@@ -9,6 +9,12 @@
 //! | `lock` | [`DirectoryLock`]: one process owns a data directory |
 //! | `transcript` | `logs/runs/RUN_ID.jsonl` |
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a shell reads the clock, the disk and the network"
+)]
+
 #[cfg(test)]
 mod contract;
 mod engine;

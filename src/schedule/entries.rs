@@ -73,7 +73,10 @@ pub struct Schedule(Slots);
 enum Slots {
     Rules(Arc<[Arc<Rule>]>),
     /// Whole periods after the anchor, both in seconds.
-    Every { period: i64, anchor: Option<i64> },
+    Every {
+        period: i64,
+        anchor: Option<i64>,
+    },
 }
 
 impl Schedule {

@@ -59,13 +59,7 @@ pub(super) fn fire_before(
     if place.quiet.is_some_and(|quiet| quiet.end(timing.zone, moved).is_some()) { end } else { moved }
 }
 
-fn spread(
-    seed: Option<&Seed>,
-    place: Place<'_>,
-    slot: Slot,
-    next: Option<Slot>,
-    timing: &Timing,
-) -> DateTime<Utc> {
+fn spread(seed: Option<&Seed>, place: Place<'_>, slot: Slot, next: Option<Slot>, timing: &Timing) -> DateTime<Utc> {
     let (staggered, range) = match timing.window_after(slot) {
         Some(window) => (slot.instant(), window),
         None => {

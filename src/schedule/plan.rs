@@ -153,8 +153,14 @@ mod tests {
                 ..timing(&[&format!("{n} */3 * * *"), "0 6 * * *"], chrono_tz::Europe::Berlin)
             })
             .collect();
-        let tasks =
-            || std::iter::zip(&names, &timings).map(|(name, timing)| PlannedTask { name, accounts: &accounts, quiet: Vec::new(), timing });
+        let tasks = || {
+            std::iter::zip(&names, &timings).map(|(name, timing)| PlannedTask {
+                name,
+                accounts: &accounts,
+                quiet: Vec::new(),
+                timing,
+            })
+        };
         let seed = Seed([7; 32]);
         let from: DateTime<Utc> = "2027-03-26T00:00:00Z".parse().unwrap();
         let until = from + chrono::TimeDelta::days(4);
@@ -164,7 +170,12 @@ mod tests {
                 let seed = &seed;
                 task.timing.slots_between(from, until).flat_map(move |slot| {
                     task.accounts.iter().enumerate().map(move |(index, account)| PlannedRun {
-                        fire_at: super::super::fire_at(seed, Place { task: task.name, account, index, quiet: None }, slot, task.timing),
+                        fire_at: super::super::fire_at(
+                            seed,
+                            Place { task: task.name, account, index, quiet: None },
+                            slot,
+                            task.timing,
+                        ),
                         task: task.name.clone(),
                         account: account.clone(),
                         slot,

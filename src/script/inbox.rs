@@ -265,6 +265,36 @@ impl Inbox {
         })
     }
 
+    /// The buttons that can be pressed under a message, or else under the newest later one that has some.
+    pub(super) fn buttons_for(&self, message_id: i32) -> Option<(&ChatMessage, Vec<(Position, &Button)>)> {
+        let pressable = |kept: &'_ Kept| {
+            let kept_buttons = keyboard::buttons(&kept.message);
+            kept_buttons
+                .filter(|(position, button)| button.kind.can_be_pressed() && !self.was_pressed(kept, *position))
+                .map(|(position, _)| position)
+                .collect::<Vec<_>>()
+        };
+        let later = self.messages.range(message_id..).map(|(_, kept)| kept);
+        let own = self.messages.get(&message_id);
+        let found = own.into_iter().chain(later.rev()).find(|kept| !pressable(kept).is_empty())?;
+        let positions = pressable(found);
+        let buttons = keyboard::buttons(&found.message).filter(|(position, _)| positions.contains(position)).collect();
+        Some((&found.message, buttons))
+    }
+
+    /// Whether the text is that of a message as it is now.
+    pub(super) fn still_says(&self, heard: &Heard) -> bool {
+        heard.source != EvidenceSource::Popup
+            && heard
+                .message_id
+                .and_then(|id| self.messages.get(&id))
+                .is_some_and(|kept| kept.message.text == heard.text)
+    }
+
+    pub(super) fn is_group(&self) -> bool {
+        self.place == Place::Group
+    }
+
     /// The labels on the newest message that has buttons; those that cannot be pressed say so.
     pub(super) fn labels(&self, since: Option<&Action>) -> Vec<String> {
         self.newest_first(since).find(|kept| !kept.message.keyboard.is_empty()).map_or_else(Vec::new, |kept| {

@@ -40,6 +40,8 @@ pub enum Media {
     Photo,
     /// A file, a video, a sticker or an animation.
     Document,
+    /// A thrown emoji.
+    Dice,
     /// Anything else.
     Other,
 }

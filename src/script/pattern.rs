@@ -96,6 +96,24 @@ impl Pattern {
         }
     }
 
+    /// The names of its groups.
+    pub fn capture_names(&self) -> impl Iterator<Item = &str> {
+        let regex = match &self.matcher {
+            Matcher::Text { .. } => None,
+            Matcher::Regex(regex) => Some(regex),
+        };
+        regex.into_iter().flat_map(|regex| regex.capture_names().flatten())
+    }
+
+    /// What its named groups find in `text`.
+    pub(super) fn captures(&self, text: &str) -> Vec<(&str, String)> {
+        let Matcher::Regex(regex) = &self.matcher else { return Vec::new() };
+        let composed = nfkc(text);
+        let Some(found) = regex.captures(&composed).or_else(|| regex.captures(text)) else { return Vec::new() };
+        let names = regex.capture_names().flatten();
+        names.filter_map(|name| Some((name, found.name(name)?.as_str().to_owned()))).collect()
+    }
+
     pub(super) fn fit(&self, label: &str) -> Option<Fit> {
         let Matcher::Text { needle, bare } = &self.matcher else {
             return self.is_match(label).then_some(Fit::Part);

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::message::{ChatMessage, Popup, Position};
+use super::message::{ChatMessage, Media, Popup, Position};
+use super::step::Quiet;
+use super::template::Memory;
 use super::verdict::Verdict;
 
 /// Time since the run began, by a clock that is never set: steps of the wall clock do not matter.
@@ -26,7 +28,7 @@ pub enum Input {
         /// What is in the chat since the first journaled mark, in any order.
         history: Vec<ChatMessage>,
     },
-    /// Telegram took the message of a [`Command::Send`].
+    /// Telegram took the message of an [`Act::Send`].
     Sent {
         /// The command's.
         step: usize,
@@ -35,25 +37,23 @@ pub enum Input {
         /// In Unix seconds of Telegram's clock.
         date: i64,
     },
-    /// Telegram refused a [`Command::Send`].
-    SendRefused {
-        /// The command's.
-        step: usize,
-        /// What it said.
-        refusal: Refusal,
-    },
-    /// A [`Command::Click`] was answered.
+    /// An [`Act::Click`] was answered.
     Clicked {
         /// The command's.
         step: usize,
         /// What the bot said, if anything.
         popup: Option<Popup>,
     },
-    /// A [`Command::Click`] was refused.
-    ClickRefused {
+    /// An [`Act::Quiet`] was done.
+    Done {
         /// The command's.
         step: usize,
-        /// What Telegram said.
+    },
+    /// Telegram refused.
+    Refused {
+        /// The command's.
+        step: usize,
+        /// What it said.
         refusal: Refusal,
     },
     /// A command was carried out or not, and nobody will ever say: the connection ended and asking again is no option.
@@ -73,21 +73,30 @@ pub enum Input {
     Expired,
 }
 
-/// What is to be done. `step` counts from 0 and comes back with the result; at most one command is in flight.
+/// What is to be done; at most one command is in flight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Send this text without markup; answered by [`Input::Sent`], [`Input::SendRefused`] or [`Input::Lost`]. Also how a
-    /// button of a reply keyboard is pressed.
-    Send {
-        /// Position in the script.
+    /// Do this once; answered by [`Input::Sent`], [`Input::Clicked`] or [`Input::Done`], or else by [`Input::Refused`] or
+    /// [`Input::Lost`].
+    Act {
+        /// Position in the script, counted from 0; comes back with the result. No position acts twice.
         step: usize,
-        /// The text.
-        text: String,
+        /// What.
+        act: Act,
+        /// To be journaled before it is done.
+        memory: Memory,
     },
-    /// Press a button once; answered by [`Input::Clicked`], [`Input::ClickRefused`] or [`Input::Lost`].
+    /// The conversation is over; nothing follows.
+    Finish(Verdict),
+}
+
+/// Something that Telegram sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// A message, also by a button of a reply keyboard.
+    Send(Outgoing),
+    /// Press a button.
     Click {
-        /// Position in the script.
-        step: usize,
         /// The message that carries it.
         message_id: i32,
         /// What the bot gets.
@@ -97,8 +106,47 @@ pub enum Command {
         /// Its label, for the transcript.
         label: String,
     },
-    /// The conversation is over; nothing follows.
-    Finish(Verdict),
+    /// What may be done twice.
+    Quiet(Quiet),
+}
+
+/// A message of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outgoing {
+    /// A text without markup.
+    Text {
+        /// The text.
+        text: String,
+        /// The message it answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply_to: Option<i32>,
+    },
+    /// `/start` with this parameter, which the chat does not show.
+    Start(String),
+    /// A thrown emoji.
+    Dice(String),
+}
+
+impl Outgoing {
+    /// How a transcript shows it.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Text { text, .. } | Self::Dice(text) => text.clone(),
+            Self::Start(parameter) => format!("/start {parameter}"),
+        }
+    }
+
+    /// Whether `message` is this message of ours, as far as it can be told from the message itself.
+    pub fn is_like(&self, message: &ChatMessage) -> bool {
+        let shown = message.text.trim();
+        message.outgoing
+            && match self {
+                Self::Text { text, .. } => shown == text.trim(),
+                Self::Start(parameter) => shown == "/start" || shown == format!("/start {parameter}"),
+                Self::Dice(_) => message.media == Media::Dice,
+            }
+    }
 }
 
 /// What Telegram says no with.
@@ -114,6 +162,15 @@ impl Refusal {
     /// Whether the action may have happened all the same: Telegram failed within, or gave up waiting.
     pub(super) fn leaves_doubt(&self) -> bool {
         self.code >= 500 || self.code < 0
+    }
+
+    /// Whether what was to be done had been done before.
+    pub(super) fn says_it_is_so(&self, quiet: Quiet) -> bool {
+        match quiet {
+            Quiet::Join => self.name == "USER_ALREADY_PARTICIPANT",
+            Quiet::Leave => self.name == "USER_NOT_PARTICIPANT",
+            Quiet::ReadHistory | Quiet::Delete => false,
+        }
     }
 
     /// Whether the click arrived and the bot gave it no answer in time.
@@ -138,6 +195,12 @@ pub enum JournalMark {
         step: usize,
         /// When.
         date: i64,
+        /// The message it sends, if it sends one: what was drawn, solved or filled in is not decided again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<Outgoing>,
+        /// What the run knew.
+        #[serde(default, skip_serializing_if = "Memory::is_empty")]
+        memory: Memory,
     },
     /// Written after [`Input::Sent`].
     Sent {
@@ -159,13 +222,23 @@ pub enum JournalMark {
         /// What the bot said, if anything.
         popup: Option<Popup>,
     },
+    /// Written after [`Input::Done`].
+    Done {
+        /// The command's.
+        step: usize,
+        /// When.
+        date: i64,
+    },
 }
 
 impl JournalMark {
     /// The step it is about.
     pub fn step(&self) -> usize {
         match self {
-            Self::Begun { step, .. } | Self::Sent { step, .. } | Self::Clicked { step, .. } => *step,
+            Self::Begun { step, .. }
+            | Self::Sent { step, .. }
+            | Self::Clicked { step, .. }
+            | Self::Done { step, .. } => *step,
         }
     }
 }

@@ -1,16 +1,18 @@
 //! The validated script of a task.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
+use super::template::Template;
 
 /// What is said and expected, and how the answers are read. Journaled with every claim, so that a run which is taken up
 /// again after a crash goes on with the script it began with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Script {
-    /// In order; never empty.
+    /// In order, as [`unroll`](super::unroll) makes them; never empty. The script only ever goes forward in it.
     pub steps: Vec<Step>,
     /// How texts of the bot decide the outcome.
     pub rules: OutcomeRules,
@@ -25,6 +27,10 @@ pub struct Step {
     pub verb: Verb,
     /// How long its answer is waited for; `None` means [`DEFAULT_WITHIN`].
     pub within: Option<Duration>,
+    /// The later step that follows when this one cannot be done; `None` means that the run ends then.
+    pub otherwise: Option<usize>,
+    /// What people call it: `3`, `3.2` within a group, `3.2 (round 2)` within a repetition.
+    pub place: String,
 }
 
 /// How long a step waits for its answer when the task says nothing.
@@ -34,14 +40,112 @@ pub const DEFAULT_WITHIN: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
-    /// Sends this text as it is, without markup.
-    Send(String),
+    /// Sends one of these texts without markup.
+    Send(Vec<Template>),
+    /// As `Send`, in answer to the newest message that counts and, if there is a pattern, matches it.
+    Reply {
+        /// One of these is drawn.
+        texts: Vec<Template>,
+        /// What the message that is answered says.
+        to: Option<Pattern>,
+    },
+    /// Starts the bot of the chat with this parameter, as a `t.me/BOT?start=…` link does.
+    Start(String),
+    /// Throws this emoji.
+    Dice(String),
     /// Presses the first button, inline or of a reply keyboard, that one of the patterns matches; earlier patterns win.
     Click(Vec<Pattern>),
-    /// Waits for a text, a caption or a popup that matches.
+    /// Presses the one button that the text of the question names.
+    Choose,
+    /// Answers a sum, by a button that has the result or by typing it.
+    Solve,
+    /// Waits for a text, a caption or a popup that matches, and keeps what its groups capture.
     Expect(Pattern),
+    /// From here on the run has failed when the bot says this, or has said it since our first action.
+    Refuse(Pattern),
     /// Lets time pass.
     Wait(Duration),
+    /// Something that leaves no message, and that may be done twice.
+    Quiet(Quiet),
+    /// Waits for a text that one of the patterns matches, and goes on where that branch begins.
+    When(Vec<Branch>),
+    /// Goes on at a later step.
+    Jump(usize),
+    /// The end of a round that another one may follow: when the text was said the repetition is over, and the script goes on
+    /// at the step. A failure that was said, or the end of the time, begins the next round.
+    Until(Pattern, usize),
+}
+
+/// What may be done twice, because the second time changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quiet {
+    /// Marks the chat as read.
+    ReadHistory,
+    /// Deletes our own messages of this run.
+    Delete,
+    /// Joins the group or channel of the task.
+    Join,
+    /// Leaves it.
+    Leave,
+}
+
+/// One way to go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Branch {
+    /// What is said.
+    pub pattern: Pattern,
+    /// The later step where it begins.
+    pub target: usize,
+}
+
+impl Verb {
+    /// Whether Telegram sees it.
+    pub fn acts(&self) -> bool {
+        match self {
+            Self::Send(_)
+            | Self::Reply { .. }
+            | Self::Start(_)
+            | Self::Dice(_)
+            | Self::Click(_)
+            | Self::Choose
+            | Self::Solve
+            | Self::Quiet(_) => true,
+            Self::Expect(_) | Self::Refuse(_) | Self::Wait(_) | Self::When(_) | Self::Jump(_) | Self::Until(..) => {
+                false
+            }
+        }
+    }
+
+    /// Whether it waits for words.
+    pub fn listens(&self) -> bool {
+        matches!(self, Self::Expect(_) | Self::When(_) | Self::Until(..))
+    }
+}
+
+impl Script {
+    /// The steps that may still be reached from `from` on, in order.
+    pub(super) fn reachable(&self, from: usize) -> impl Iterator<Item = (usize, &Step)> {
+        let mut reached = BTreeSet::from([from]);
+        self.steps.iter().enumerate().skip(from).filter(move |(index, step)| {
+            let here = reached.contains(index);
+            if here {
+                reached.extend(step.otherwise);
+                match &step.verb {
+                    Verb::Jump(target) => reached.extend([*target]),
+                    Verb::When(branches) => reached.extend(branches.iter().map(|branch| branch.target)),
+                    Verb::Until(_, end) => reached.extend([*end, index + 1]),
+                    _ => reached.extend([index + 1]),
+                }
+            }
+            here
+        })
+    }
+
+    /// What people call a step.
+    pub fn place(&self, step: usize) -> &str {
+        self.steps.get(step).map_or("?", |step| &step.place)
+    }
 }
 
 /// What counts as proof that the sign-in worked.

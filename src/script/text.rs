@@ -16,6 +16,12 @@ pub(super) fn normalise(text: &str) -> String {
     collapse(&visible.to_lowercase())
 }
 
+/// `text` on one line without control and invisible characters, trimmed.
+pub(super) fn visible(text: &str) -> String {
+    let kept: String = text.chars().filter(|&c| !is_invisible(c) && !(c.is_control() && !c.is_whitespace())).collect();
+    collapse(&kept)
+}
+
 /// `normalised` without emoji and other pictures; may be empty.
 pub(super) fn without_emoji(normalised: &str) -> String {
     #[expect(clippy::expect_used, reason = "a constant expression, compiled by every test run")]

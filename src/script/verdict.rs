@@ -61,6 +61,8 @@ pub enum Rule {
     Own(String),
     /// A default phrase, as found in the text.
     Default(String),
-    /// The pattern of an `expect` step, as written.
+    /// The pattern of an `expect` step or of a repetition's `until`, as written.
     Expect(String),
+    /// The pattern of a `refuse` step, as written.
+    Refuse(String),
 }

@@ -1,4 +1,4 @@
-//! Reading a chat's history, and the requests that add to it or take from it.
+//! Reading a chat's history, and taking from it.
 
 use grammers_tl_types as tl;
 
@@ -78,62 +78,6 @@ async fn page(connection: &Connection, chat: &mut Chat, before: i32) -> Result<V
     };
     chat.meet(&users);
     Ok(messages)
-}
-
-/// The request that says `text` in the chat, in its topic if it has one.
-pub fn send_message(chat: &Chat, text: &str, random_id: i64) -> tl::functions::messages::SendMessage {
-    let topic = |root| {
-        tl::enums::InputReplyTo::Message(tl::types::InputReplyToMessage {
-            reply_to_msg_id: root,
-            top_msg_id: Some(root),
-            reply_to_peer_id: None,
-            quote_text: None,
-            quote_entities: None,
-            quote_offset: None,
-            monoforum_peer_id: None,
-            todo_item_id: None,
-            poll_option: None,
-        })
-    };
-    tl::functions::messages::SendMessage {
-        no_webpage: true,
-        silent: false,
-        background: false,
-        clear_draft: false,
-        noforwards: false,
-        update_stickersets_order: false,
-        invert_media: false,
-        allow_paid_floodskip: false,
-        peer: chat.peer.input(),
-        // The general topic has no root to answer.
-        reply_to: chat.topic.filter(|topic| *topic != 1).map(topic),
-        message: text.to_owned(),
-        random_id,
-        reply_markup: None,
-        entities: None,
-        schedule_date: None,
-        schedule_repeat_period: None,
-        send_as: None,
-        quick_reply_shortcut: None,
-        effect: None,
-        allow_paid_stars: None,
-        suggested_post: None,
-        rich_message: None,
-    }
-}
-
-/// Id and date of the message that Telegram took under `random_id`.
-pub fn sent_message(updates: &tl::enums::Updates, random_id: i64) -> Option<(i32, i64)> {
-    let (updates, date) = match updates {
-        tl::enums::Updates::UpdateShortSentMessage(sent) => return Some((sent.id, sent.date.into())),
-        tl::enums::Updates::Updates(all) => (&all.updates, all.date),
-        tl::enums::Updates::Combined(all) => (&all.updates, all.date),
-        _ => return None,
-    };
-    updates.iter().find_map(|update| match update {
-        tl::enums::Update::MessageId(named) if named.random_id == random_id => Some((named.id, date.into())),
-        _ => None,
-    })
 }
 
 /// Deletes own messages for everybody.

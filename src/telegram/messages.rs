@@ -118,7 +118,7 @@ impl Chat {
                 text: short.message.clone(),
                 keyboard: Vec::new(),
                 media: Media::None,
-                reply_to: self.reply(short.reply_to.as_ref()).0,
+                reply_to: Self::reply(short.reply_to.as_ref()).0,
                 mention: mention(short.mentioned, short.entities.as_deref()),
             })
         })
@@ -136,7 +136,7 @@ impl Chat {
                 text: short.message.clone(),
                 keyboard: Vec::new(),
                 media: Media::None,
-                reply_to: self.reply(short.reply_to.as_ref()).0,
+                reply_to: Self::reply(short.reply_to.as_ref()).0,
                 mention: mention(short.mentioned, short.entities.as_deref()),
             })
         })
@@ -157,7 +157,7 @@ impl Chat {
         if !self.peer.is(&message.peer_id) {
             return None;
         }
-        let (reply_to, topic) = self.reply(message.reply_to.as_ref());
+        let (reply_to, topic) = Self::reply(message.reply_to.as_ref());
         if self.topic.is_some_and(|wanted| wanted != topic) {
             return None;
         }
@@ -185,15 +185,14 @@ impl Chat {
             (Some(tl::enums::Peer::Channel(channel)), Peer::Channel { id, .. }) if channel.channel_id == id => {
                 Sender::AnonymousAdmin
             }
-            (Some(_), _) => Sender::Channel,
             (None, _) if message.out => self.sender(self.my_id),
             (None, Peer::User { id, .. }) => self.sender(id),
-            (None, _) => Sender::Channel,
+            _ => Sender::Channel,
         }
     }
 
     /// The message that is answered and the topic. Every message of a topic names its root, answers or not.
-    fn reply(&self, header: Option<&tl::enums::MessageReplyHeader>) -> (Option<i32>, i32) {
+    fn reply(header: Option<&tl::enums::MessageReplyHeader>) -> (Option<i32>, i32) {
         let Some(tl::enums::MessageReplyHeader::Header(header)) = header else { return (None, GENERAL_TOPIC) };
         match (header.forum_topic, header.reply_to_top_id) {
             (true, Some(top)) => (header.reply_to_msg_id, top),
@@ -219,6 +218,7 @@ fn media(media: &tl::enums::MessageMedia) -> Media {
         tl::enums::MessageMedia::Empty | tl::enums::MessageMedia::WebPage(_) => Media::None,
         tl::enums::MessageMedia::Photo(_) => Media::Photo,
         tl::enums::MessageMedia::Document(_) => Media::Document,
+        tl::enums::MessageMedia::Dice(_) => Media::Dice,
         _ => Media::Other,
     }
 }

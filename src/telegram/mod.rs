@@ -8,7 +8,9 @@
 //! | [`error`] | the classes of failure the daemon acts on |
 //! | [`peer`], [`chats`] | which chat a task means |
 //! | [`messages`] | Telegram's messages as the script sees them |
-//! | [`history`] | reading a chat, adding to it, taking from it |
+//! | [`history`] | reading a chat, taking from it |
+//! | [`sending`] | adding messages to a chat |
+//! | [`quiet`] | reading, joining, leaving |
 //! | [`run`] | carrying a conversation out |
 //! | [`login`] | phone, code, password |
 
@@ -22,5 +24,7 @@ pub mod history;
 pub mod login;
 pub mod messages;
 pub mod peer;
+pub mod quiet;
 pub mod run;
+pub mod sending;
 pub mod session;

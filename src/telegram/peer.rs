@@ -66,6 +66,14 @@ impl Peer {
         }
     }
 
+    /// For the requests that are about a person or a bot.
+    pub fn input_user(self) -> Option<tl::enums::InputUser> {
+        match self {
+            Self::User { id: user_id, access_hash, .. } => Some(tl::types::InputUser { user_id, access_hash }.into()),
+            _ => None,
+        }
+    }
+
     /// Whether a message's or an update's peer is this chat.
     pub fn is(self, peer: &tl::enums::Peer) -> bool {
         match (self, peer) {

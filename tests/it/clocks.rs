@@ -8,11 +8,11 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::tools;
+use crate::kit::tools;
 
 /// How long anything may take before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,8 +33,8 @@ impl Daemon {
             None => Command::new(env!("CARGO_BIN_EXE_tgsignd")),
             Some(variables) => {
                 let mut command = Command::new("faketime");
-                // What it is told on the command line is replaced by the variables.
-                command.args(["-m", "-f", "+0", "env"]);
+                // What it is told on the command line is replaced by the variables; it would win over a file.
+                command.args(["-m", "-f", "+0", "env", "-u", "FAKETIME"]);
                 command.args(variables.iter().map(|(name, value)| format!("{name}={value}")));
                 command.arg(env!("CARGO_BIN_EXE_tgsignd"));
                 command
@@ -57,8 +57,11 @@ impl Daemon {
     /// The next line of the log that is as wanted.
     fn wait_for(&mut self, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
         let mut seen = Vec::new();
+        let end = Instant::now() + PATIENCE;
         loop {
-            let Ok(line) = self.lines.recv_timeout(PATIENCE) else { panic!("not in the log:\n{}", seen.join("\n")) };
+            let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) else {
+                panic!("not in the log:\n{}", seen.join("\n"))
+            };
             if let Some(found) = serde_json::from_str(&line).ok().filter(&wanted) {
                 return found;
             }
@@ -104,7 +107,8 @@ fn write_workdir(folder: &Path, tasks: &str) {
 }
 
 fn has_faketime() -> bool {
-    let found = Command::new("faketime").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
+    let found =
+        Command::new("faketime").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
     if !found {
         tools::missing("faketime");
     }
@@ -118,7 +122,11 @@ fn utc(text: &str) -> DateTime<Utc> {
 /// The daemon's clock starts at this instant.
 fn starting_at(instant: &str) -> Vec<(&'static str, String)> {
     // libfaketime reads local time, and the process has UTC.
-    vec![("TZ", "UTC".to_owned()), ("FAKETIME", format!("@{instant}")), ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned())]
+    vec![
+        ("TZ", "UTC".to_owned()),
+        ("FAKETIME", format!("@{instant}")),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ]
 }
 
 fn start_at(tasks: &str, instant: &str) -> Daemon {
@@ -143,10 +151,8 @@ fn a_running_daemon_crosses_the_changes_of_daylight_saving_time() {
     let mut daemon = start_at(tasks, "2027-10-30 23:59:52");
     assert_eq!(daemon.next_slot("fixed"), utc("2027-10-31T00:00:00Z"));
     // Half an hour in Lord Howe.
-    let mut daemon = start_at(
-        "[tasks.gap]\nschedule = '02:15'\ntimezone = 'Australia/Lord_Howe'\n",
-        "2027-10-02 15:29:52",
-    );
+    let mut daemon =
+        start_at("[tasks.gap]\nschedule = '02:15'\ntimezone = 'Australia/Lord_Howe'\n", "2027-10-02 15:29:52");
     assert_eq!(daemon.next_slot("gap"), utc("2027-10-02T15:30:00Z"));
 }
 
@@ -168,8 +174,10 @@ fn steps_of_the_clock_lose_and_double_no_slot() {
     let variables =
         [("FAKETIME_TIMESTAMP_FILE", file.as_str()), ("FAKETIME_NO_CACHE", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
     let in_an_hour = (Utc::now() + TimeDelta::hours(1)).format("%-S %-M %-H * * *").to_string();
-    let tasks = format!("[tasks.hour]\nschedule = '{in_an_hour}'\ntimezone = 'UTC'\n\
-                         [tasks.often]\nschedule = '*/2 * * * * *'\nmissed = {{ policy = 'skip' }}\n");
+    let tasks = format!(
+        "[tasks.hour]\nschedule = '{in_an_hour}'\ntimezone = 'UTC'\n\
+                         [tasks.often]\nschedule = '*/2 * * * * *'\nmissed = {{ policy = 'skip' }}\n"
+    );
     let mut daemon = Daemon::start(&tasks, Some(&variables));
     daemon.next_slot("often");
     put_clock("+2h");

@@ -2,9 +2,23 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests are outside of the pure modules")]
 
-mod config;
 mod clocks;
+mod config;
 mod differential;
+mod ending;
+mod faults;
+mod flows;
+mod groups;
+mod kit;
 mod layers;
+mod login;
+mod many;
+mod missed;
+mod once;
+mod output;
+mod pages;
+mod proxy;
+mod reload;
+mod runs;
+mod secrets;
 mod simulation;
-mod tools;

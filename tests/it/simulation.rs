@@ -180,8 +180,17 @@ impl World {
         let (snapshot, ledger) = (snapshot(&drafts), Ledger::default());
         let kernel = kernel(&ledger, now);
         let reference = Reference::default();
-        let mut world =
-            Self { random, drafts, snapshot, kernel, ledger, reference, runs: Vec::new(), now, events: BTreeMap::new() };
+        let mut world = Self {
+            random,
+            drafts,
+            snapshot,
+            kernel,
+            ledger,
+            reference,
+            runs: Vec::new(),
+            now,
+            events: BTreeMap::new(),
+        };
         world.load();
         world
     }
@@ -262,7 +271,8 @@ impl World {
 
     /// The next thing that happens before `until`.
     fn step(&mut self, until: DateTime<Utc>) {
-        let run = self.runs.iter().enumerate().min_by_key(|(_, run)| run.ends_at).map(|(place, run)| (run.ends_at, place));
+        let run =
+            self.runs.iter().enumerate().min_by_key(|(_, run)| run.ends_at).map(|(place, run)| (run.ends_at, place));
         let tick = self.kernel.deadline().filter(|deadline| *deadline <= until);
         match run.filter(|(ends_at, _)| *ends_at <= until && tick.is_none_or(|tick| *ends_at < tick)) {
             Some((ends_at, place)) => {
@@ -377,7 +387,12 @@ fn every_due_slot_is_exactly_one_of_run_missed_and_skipped() {
     world.ledger.process_ended(world.kernel.status());
     println!("{tasks} tasks, {days} days, seed {seed}: {:?}, {:?}", world.events, world.ledger.outcomes());
     world.reference.check(&world.ledger, settled);
-    let stuck: Vec<_> =
-        world.ledger.open().into_iter().filter(|open| open.claim.claimed_at < settled).map(|open| open.claim.key).collect();
+    let stuck: Vec<_> = world
+        .ledger
+        .open()
+        .into_iter()
+        .filter(|open| open.claim.claimed_at < settled)
+        .map(|open| open.claim.key)
+        .collect();
     assert!(stuck.is_empty(), "claims that nobody will ever close: {stuck:?}");
 }

@@ -34,6 +34,7 @@ const SECRET: Shape = Shape::Either {
             ],
             exactly_one: &["file", "env", "credential"],
             later: &[],
+            definition: None,
         }),
     ],
 };
@@ -190,4 +191,5 @@ pub(in crate::config) static FILE: TableKeys = TableKeys {
     ],
     exactly_one: &[],
     later: &["backup", "ai"],
+    definition: None,
 };

@@ -16,6 +16,8 @@ pub(in crate::config) struct TableKeys {
     pub(in crate::config) exactly_one: &'static [&'static str],
     /// Keys that the design knows and this version does not support.
     pub(in crate::config) later: &'static [&'static str],
+    /// What the schema calls it, for a table that may stand within itself.
+    pub(in crate::config) definition: Option<&'static str>,
 }
 
 /// One key.
@@ -41,7 +43,7 @@ impl Key {
 
 impl TableKeys {
     pub(in crate::config) const fn new(title: &'static str, keys: &'static [Key]) -> Self {
-        Self { title, keys, exactly_one: &[], later: &[] }
+        Self { title, keys, exactly_one: &[], later: &[], definition: None }
     }
 
     pub(in crate::config) fn key(&self, name: &str) -> Option<&'static Key> {
@@ -93,6 +95,9 @@ impl Shape {
                 suggest::either(&words)
             }
             Self::List(of) => format!("a list in brackets, each entry {}", of.says()),
+            Self::Table(TableKeys { title, definition: Some(_), .. }) => {
+                format!("{title} in braces, such as {{ send = '/checkin' }}")
+            }
             Self::Table(table) => {
                 let names: Vec<_> = table.names().map(|name| format!("`{name}`")).collect();
                 format!("a table with {}", suggest::enumerate(&names))

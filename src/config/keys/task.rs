@@ -8,22 +8,7 @@ pub(super) const DAY: u64 = 24 * HOUR;
 pub(super) const YEAR: u64 = 365 * DAY;
 
 /// The verbs of the design that this version does not know.
-pub(in crate::config) const LATER_VERBS: &[&str] = &[
-    "start",
-    "dice",
-    "choose",
-    "solve",
-    "read",
-    "reply",
-    "refuse",
-    "open",
-    "forward",
-    "read_history",
-    "delete",
-    "join",
-    "leave",
-    "vote",
-];
+pub(in crate::config) const LATER_VERBS: &[&str] = &["read", "open", "forward", "vote"];
 
 const PATTERN: Shape = Shape::Either {
     says: "a pattern: text in quotes, a regular expression such as '/\\d+ points/' or { text = '…' }",
@@ -39,6 +24,7 @@ const PATTERN: Shape = Shape::Either {
             .required()],
             exactly_one: &[],
             later: &[],
+            definition: None,
         }),
     ],
 };
@@ -46,30 +32,118 @@ const PATTERN: Shape = Shape::Either {
 const PATTERNS: Shape =
     Shape::Either { says: "a pattern or a list of patterns", shapes: &[PATTERN, Shape::List(&PATTERN)] };
 
-const STEP: TableKeys = TableKeys {
+const WORDS: Shape = Shape::Either {
+    says: "text in quotes, such as '/checkin', { text = '…' }, or a list of them",
+    shapes: &[TEXT, Shape::List(&TEXT)],
+};
+
+const TEXT: Shape = Shape::Either {
+    says: "text in quotes, such as '/checkin', or { text = '…' }",
+    shapes: &[
+        Shape::Text { such_as: "'/checkin'", pattern: "" },
+        Shape::Table(&TableKeys::new(
+            "a literal text",
+            &[Key::new("text", Shape::Text { such_as: "'{a}'", pattern: "" }, "Sent as it is, braces and all.")
+                .required()],
+        )),
+    ],
+};
+
+/// Steps hold steps: statics may point in a circle, constants may not.
+static ONE_STEP: Shape = Shape::Table(&STEP);
+
+static BRANCH: TableKeys = TableKeys::new(
+    "a branch",
+    &[
+        Key::new("match", PATTERN, "What has to be said; the first branch whose pattern matches is taken.").required(),
+        Key::new("steps", Shape::List(&ONE_STEP), "What is done then; may be left out."),
+    ],
+);
+
+static STEP: TableKeys = TableKeys {
     title: "a step",
     keys: &[
         Key::new(
             "send",
-            Shape::Text { such_as: "'/checkin'", pattern: "" },
-            "Sends this text as it is; never a regular expression. At most 4096 UTF-16 units.",
+            WORDS,
+            "Sends this text as it is, or one drawn from a list; never a regular expression. At most 4096 UTF-16 units. \
+             {name} stands for what a group of an earlier pattern captured: one line of at most 200 characters.",
         ),
+        Key::new("reply", WORDS, "As `send`, in answer to the newest message that counts."),
+        Key::new("to", PATTERN, "The message that is answered with `reply` says this."),
+        Key::new(
+            "start",
+            Shape::Text { such_as: "'ref_1' or 'https://t.me/some_bot?start=ref_1'", pattern: "" },
+            "Starts the bot of the chat with this parameter, which may be given as a link.",
+        ),
+        Key::new("dice", Shape::Word(&["🎲", "🎯", "🏀", "⚽", "🎳", "🎰"]), "Throws this emoji."),
         Key::new(
             "click",
             PATTERNS,
             "Presses the first button, inline or of the reply keyboard, that the pattern matches; of a list, earlier \
              patterns win.",
         ),
-        Key::new("expect", PATTERN, "Waits for a text, a caption or a popup that the pattern matches."),
+        Key::new(
+            "choose",
+            Shape::Word(&["question"]),
+            "Presses the one button that the question names: in quotes, behind a colon, or as words of its text.",
+        ),
+        Key::new(
+            "solve",
+            Shape::Word(&["arithmetic"]),
+            "Answers a sum in digits or in Chinese, English or Russian words: presses the button with the result, or types it.",
+        ),
+        Key::new(
+            "expect",
+            PATTERN,
+            "Waits for a text, a caption or a popup that the pattern matches; its named groups are captured.",
+        ),
+        Key::new("refuse", PATTERN, "From here on the run has failed when the bot says this."),
         Key::new("wait", Shape::Duration { least: 0, most: DAY }, "Lets time pass."),
+        Key::new("read_history", Shape::Flag, "Marks the chat as read."),
+        Key::new("delete", Shape::Flag, "Deletes the messages of this run, for everybody."),
+        Key::new("join", Shape::Flag, "Joins the public group or channel of the task."),
+        Key::new("leave", Shape::Flag, "Leaves it."),
+        Key::new(
+            "when",
+            Shape::List(&Shape::Table(&BRANCH)),
+            "Waits for what one of the branches matches, and does the steps of that one.",
+        ),
+        Key::new(
+            "repeat",
+            Shape::Integer { least: 1, most: 20 },
+            "Does `steps` at most so many times. A step of a round that cannot be done, and a failure that the bot names, \
+             begin the next round when there is an `until`.",
+        ),
+        Key::new("until", PATTERN, "Ends a `repeat`; a success that the bot names ends it too."),
+        Key::new("steps", Shape::List(&ONE_STEP), "The steps of a `repeat`."),
         Key::new(
             "within",
             Shape::Duration { least: 1, most: DAY },
-            "How long this `click` or `expect` may take. Default: 30s.",
+            "How long what this step needs is waited for. Default: 30s.",
         ),
+        Key::new("optional", Shape::Flag, "Whether the script goes on when this step cannot be done. Default: false."),
     ],
-    exactly_one: &["send", "click", "expect", "wait"],
+    exactly_one: &[
+        "send",
+        "click",
+        "expect",
+        "wait",
+        "solve",
+        "choose",
+        "reply",
+        "refuse",
+        "start",
+        "dice",
+        "when",
+        "repeat",
+        "read_history",
+        "delete",
+        "join",
+        "leave",
+    ],
     later: LATER_VERBS,
+    definition: Some("step"),
 };
 
 const MISSED: TableKeys = TableKeys::new(
@@ -200,11 +274,7 @@ pub(in crate::config) static TASK: TableKeys = TableKeys::new(
             Shape::Duration { least: 0, most: 7 * DAY },
             "Deletes the messages that were sent so long after the run; the run does not wait for it.",
         ),
-        Key::new(
-            "steps",
-            Shape::List(&Shape::Table(&STEP)),
-            "What is said and expected, in order; each step has one verb.",
-        ),
+        Key::new("steps", Shape::List(&ONE_STEP), "What is said and expected, in order; each step has one verb."),
         Key::new(
             "outcome",
             Shape::Table(&OUTCOME),
@@ -214,8 +284,7 @@ pub(in crate::config) static TASK: TableKeys = TableKeys::new(
 );
 
 /// A time of day.
-pub(super) const CLOCK: Shape =
-    Shape::Text { such_as: "\"07:00\"", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$" };
+pub(super) const CLOCK: Shape = Shape::Text { such_as: "\"07:00\"", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$" };
 
 const SCHEDULE: Shape = Shape::Text { such_as: "\"06:00\" or \"0 6 * * *\"", pattern: "" };
 

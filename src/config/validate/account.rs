@@ -30,8 +30,13 @@ pub(in crate::config) fn account(name: &str, place: Place<'_>, mut table: TableR
     table.finish();
     let zone = zone.optional()?;
     let quiet = quiet.optional()?.map(|quiet| Quiet { zone, ..quiet });
-    let account =
-        Account { name: name?, phone: phone.optional()?, proxy: proxy.optional()?, quiet, at_most: at_most.optional()? };
+    let account = Account {
+        name: name?,
+        phone: phone.optional()?,
+        proxy: proxy.optional()?,
+        quiet,
+        at_most: at_most.optional()?,
+    };
     sound.then_some(account)
 }
 

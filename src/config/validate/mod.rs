@@ -11,6 +11,7 @@ mod settings;
 mod steps;
 mod task;
 mod value;
+mod words;
 
 pub(super) use account::account;
 pub(super) use environment::Environment;

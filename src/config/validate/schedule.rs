@@ -75,7 +75,11 @@ impl<'a> When<'a> {
 
 fn entries(value: Value<'_>) -> Option<Vec<Entry<'_>>> {
     let entries = value.one_or_more()?.into_iter();
-    entries.map(|entry| Some(Entry { place: entry.place(), text: entry.text()? })).collect::<Vec<_>>().into_iter().collect()
+    entries
+        .map(|entry| Some(Entry { place: entry.place(), text: entry.text()? }))
+        .collect::<Vec<_>>()
+        .into_iter()
+        .collect()
 }
 
 /// The schedules parsed so far: tasks of one kind share theirs.

@@ -11,7 +11,7 @@ use super::chat;
 use super::fingerprint;
 use super::pattern::Patterns;
 use super::schedule::{Schedules, When};
-use super::steps::{self, PlacedStep};
+use super::steps::{self, PlacedSteps};
 use super::value;
 use crate::config::document::Place;
 use crate::config::reader::{Field, TableReader, Value};
@@ -51,7 +51,7 @@ pub(in crate::config) struct Parts<'a> {
     chat: Field<ChatRef>,
     topic: Field<i32>,
     delete_after: Field<Duration>,
-    steps: Field<Vec<PlacedStep<'a>>>,
+    steps: Field<PlacedSteps<'a>>,
     outcome: Field<OutcomeRules>,
     sound: bool,
 }
@@ -168,7 +168,7 @@ impl<'a> World<'a> {
         }
         let (when, meaning) = (when?, meaning?);
         let script = Script {
-            steps: steps?.into_iter().map(|placed| placed.step).collect(),
+            steps: steps?.steps,
             rules: outcome.or_default(OutcomeRules::default())?,
             proof: proof.or_default(Proof::default())?,
         };
@@ -249,12 +249,10 @@ impl<'a> World<'a> {
     }
 }
 
-fn warn_of_long_waits(steps: &[PlacedStep<'_>], timeout: Duration) {
-    for PlacedStep { step, place } in steps {
-        if step.within.is_some_and(|within| within > timeout) {
-            let hint = "the attempt ends first: raise `timeout` of the task, or lower `within`";
-            place.warning("`within` of this step is longer than the task's `timeout`", hint.to_owned());
-        }
+fn warn_of_long_waits(steps: &PlacedSteps<'_>, timeout: Duration) {
+    for (_, place) in steps.waits.iter().filter(|(within, _)| *within > timeout) {
+        let hint = "the attempt ends first: raise `timeout` of the task, or lower `within`";
+        place.warning("`within` of this step is longer than the task's `timeout`", hint.to_owned());
     }
 }
 

@@ -6,7 +6,7 @@ use tracing::info;
 
 use super::Service;
 use crate::daemon::account::RunReply;
-use crate::daemon::control::{Call, Reply, Request};
+use crate::daemon::control::{Call, RefusalKind, Reply, Request};
 use crate::kernel::record::RunFilter;
 use crate::names::{AccountName, TaskName};
 
@@ -25,7 +25,7 @@ impl Service {
                     let filter = RunFilter { task, account: None, since: None, limit };
                     let reply = match ledger.runs(filter).await {
                         Ok(runs) => Reply::Runs { runs },
-                        Err(error) => Reply::Refused { message: error.to_string() },
+                        Err(error) => Reply::Refused { kind: RefusalKind::Failure, message: error.to_string() },
                     };
                     let _ = call.replies.send(reply).await;
                 });
@@ -44,7 +44,8 @@ impl Service {
         let orders = match self.kernel.once(Utc::now(), task, account) {
             Ok(orders) => orders,
             Err(error) => {
-                let _ = replies.try_send(Reply::Refused { message: error.to_string() });
+                let refused = Reply::Refused { kind: RefusalKind::from(&error), message: error.to_string() };
+                let _ = replies.try_send(refused);
                 return;
             }
         };
@@ -55,8 +56,13 @@ impl Service {
             self.chores.spawn(async move {
                 let reply = match answers.recv().await {
                     Some(RunReply::Ended(ended)) => Reply::Run(ended),
-                    Some(RunReply::Refused(reason)) => Reply::Refused { message: format!("{account}: {reason}") },
-                    None => Reply::Refused { message: format!("{account}: the account's task has ended") },
+                    Some(RunReply::Refused(reason)) => {
+                        Reply::Refused { kind: RefusalKind::Failure, message: format!("{account}: {reason}") }
+                    }
+                    None => Reply::Refused {
+                        kind: RefusalKind::TryAgain,
+                        message: format!("{account}: the account's task has ended"),
+                    },
                 };
                 let _ = replies.send(reply).await;
             });

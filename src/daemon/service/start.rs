@@ -1,7 +1,7 @@
 //! From a folder to a running daemon.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -12,14 +12,14 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::{Service, effects};
+use crate::config::Snapshot;
 use crate::daemon::account::Shared;
 use crate::daemon::datadir::{Datadir, DatadirError};
 use crate::daemon::logging::LogControl;
 use crate::daemon::reload::{self, Accepted, Rejected};
 use crate::daemon::ticker::Ticker;
 use crate::daemon::watcher::Watcher;
-use crate::daemon::{control, last_good};
-use crate::config::Snapshot;
+use crate::daemon::{control, last_good, systemd};
 use crate::http;
 use crate::kernel::record::RunFilter;
 use crate::kernel::status::{Build, Status};
@@ -34,6 +34,10 @@ pub struct Options {
     pub workdir: PathBuf,
     /// The folder of state.
     pub datadir: PathBuf,
+    /// Watches that folder since before it was read.
+    pub watcher: Watcher,
+    /// What was read there.
+    pub first: Result<Accepted, Rejected>,
     /// Never start from the last good configuration.
     pub strict: bool,
     /// Variables of the process that are configuration.
@@ -73,13 +77,13 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
-    // Watched before it is read, so that no change falls in between.
-    let watcher = Watcher::start(&options.workdir);
-    let datadir = Datadir::open(&options.datadir).await?;
-    let (accepted, from_last_good) = first_configuration(&options)?;
+    let Options { workdir, datadir: datadir_path, watcher, first, strict, environment } = options;
+    watcher.tell_trouble();
+    let datadir = Datadir::open(&datadir_path).await?;
+    let (accepted, from_last_good) = first_configuration(first, &datadir_path, strict, &environment)?;
     let listener = http::bind(&accepted.snapshot.http.listen).await?;
-    let socket = control::bind(&options.datadir)
-        .map_err(|error| StartError::Control { path: control::path(&options.datadir), error })?;
+    let socket = control::bind(&datadir_path)
+        .map_err(|error| StartError::Control { path: control::path(&datadir_path), error })?;
 
     let mut status = Status::new(build(), Utc::now());
     status.watcher = Some(watcher.status());
@@ -95,7 +99,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     let (wake, wakes) = mpsc::channel(4);
     let (publisher, observer) = watch::channel(Arc::new(status.clone()));
     let shared = Shared {
-        datadir: options.datadir.clone(),
+        datadir: datadir_path.clone(),
         ledger: datadir.ledger.clone(),
         instance: datadir.instance.clone(),
         events: events_in,
@@ -114,8 +118,8 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     let mut chores = JoinSet::new();
     chores.spawn(effects::record_not_run(datadir.ledger.clone(), not_run_queue));
     let mut service = Service {
-        workdir: options.workdir,
-        environment: options.environment,
+        workdir,
+        environment,
         kernel: Kernel::new(seeds, status),
         shared: Arc::new(shared),
         accounts: BTreeMap::new(),
@@ -134,21 +138,22 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         dirty: true,
         stop,
         removal: None,
-        last_seen: None,
+        started_with: None,
         datadir,
     };
     service.begin(accepted, from_last_good).await?;
     info!(metrics = %address, workdir = %service.workdir.display(), "ready");
-    notify_systemd(&[sd_notify::NotifyState::Ready]);
+    systemd::ready();
+    systemd::status(&service.summary());
 
     service.turn_until_stopped(&mut terminate, &mut interrupt, &mut hangup).await;
 
-    notify_systemd(&[sd_notify::NotifyState::Stopping]);
+    systemd::stopping();
     service.drain(&mut terminate, &mut interrupt).await;
     control_server.abort();
     let _ = close_listener.send(());
     servers.join_all().await;
-    if let Err(error) = std::fs::remove_file(control::path(&options.datadir)) {
+    if let Err(error) = std::fs::remove_file(control::path(&datadir_path)) {
         warn!(%error, "the control socket could not be removed");
     }
     service.datadir.ledger.close().await?;
@@ -173,28 +178,23 @@ async fn recent_starts(
 }
 
 /// The workdir's configuration, or with errors there the last good one.
-fn first_configuration(options: &Options) -> Result<(Accepted, Option<Rejected>), StartError> {
-    let rejected = match reload::read(&options.workdir, options.environment.clone()) {
+fn first_configuration(
+    first: Result<Accepted, Rejected>,
+    datadir: &Path,
+    strict: bool,
+    environment: &BTreeMap<String, String>,
+) -> Result<(Accepted, Option<Rejected>), StartError> {
+    let rejected = match first {
         Ok(accepted) => return Ok((accepted, None)),
         Err(rejected) => rejected,
     };
-    let kept =
-        if options.strict { None } else { last_good::load(&options.datadir, options.environment.clone()).transpose() };
+    let kept = if strict { None } else { last_good::load(datadir, environment.clone()).transpose() };
     match kept.map(reload::accept) {
         Some(Ok(accepted)) => {
             error!("the workdir has errors; the configuration that was accepted last is used until they are mended");
             Ok((accepted, Some(rejected)))
         }
         _ => Err(StartError::Configuration(rejected.0)),
-    }
-}
-
-/// systemd is told when it is there.
-pub(super) fn notify_systemd(states: &[sd_notify::NotifyState<'_>]) {
-    if std::env::var_os("NOTIFY_SOCKET").is_some()
-        && let Err(error) = sd_notify::notify(states)
-    {
-        warn!(%error, "systemd could not be told");
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::Service;
-use super::start::notify_systemd;
+use crate::daemon::systemd;
 use crate::daemon::ticker::Wake;
 use crate::kernel::Event;
 use crate::ledger::transcript;
@@ -20,7 +20,7 @@ const PUBLISH_PAUSE: Duration = Duration::from_millis(200);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Old runs and transcripts are looked for that often.
-const HOUSEKEEPING: Duration = Duration::from_secs(6 * 3600);
+const HOUSEKEEPING: Duration = Duration::from_hours(6);
 
 /// How long runs may go on after SIGTERM: containers are killed after 10 s, systemd units (`TimeoutStopSec=45s`) later.
 const GRACE: Duration = Duration::from_secs(8);
@@ -46,7 +46,9 @@ impl Service {
                 _ = interrupt.recv() => return info!("SIGINT: no new runs; those in progress may end"),
                 _ = hangup.recv() => {
                     info!("SIGHUP: reading the workdir");
+                    systemd::reloading();
                     self.reload().await;
+                    systemd::ready();
                 }
                 Some(event) = self.events.recv() => self.take_in(event),
                 Some(wake) = self.wakes.recv() => self.woken(wake),
@@ -57,7 +59,7 @@ impl Service {
                 _ = heartbeat.tick() => {
                     self.dirty = true;
                     self.measure();
-                    notify_systemd(&[sd_notify::NotifyState::Watchdog]);
+                    systemd::watchdog();
                 }
                 _ = housekeeping.tick() => self.tidy(),
                 () = tokio::time::sleep_until(publish_at), if self.dirty => self.publish(),
@@ -70,8 +72,7 @@ impl Service {
         let now = Utc::now();
         self.kernel.handle(now, Event::Stop);
         self.publish();
-        let under_systemd = std::env::var_os("NOTIFY_SOCKET").is_some();
-        let end = Instant::now() + if under_systemd { GRACE_UNDER_SYSTEMD } else { GRACE };
+        let end = Instant::now() + if systemd::is_here() { GRACE_UNDER_SYSTEMD } else { GRACE };
         let cut_off = loop {
             if self.kernel.is_idle() {
                 break None;

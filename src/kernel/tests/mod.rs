@@ -49,7 +49,11 @@ struct Stage {
 
 impl Stage {
     fn new(start: &str, tables: &str) -> Self {
-        Self::after(start, tables, Seeds { seed: Seed([7; 32]), positions: Vec::new(), open: Vec::new(), starts: Vec::new() })
+        Self::after(
+            start,
+            tables,
+            Seeds { seed: Seed([7; 32]), positions: Vec::new(), open: Vec::new(), starts: Vec::new() },
+        )
     }
 
     fn after(start: &str, tables: &str, seeds: Seeds) -> Self {
@@ -74,9 +78,10 @@ impl Stage {
 
     fn load(&mut self, tables: &str) {
         let snapshot = snapshot(tables);
-        let pairs = snapshot.tasks.values().flat_map(|task| {
-            task.accounts.iter().map(|account| ((task.name.clone(), account.clone()), self.since))
-        });
+        let pairs = snapshot
+            .tasks
+            .values()
+            .flat_map(|task| task.accounts.iter().map(|account| ((task.name.clone(), account.clone()), self.since)));
         let active_since = pairs.collect();
         self.event(Event::Loaded { snapshot, active_since });
     }
@@ -86,7 +91,9 @@ impl Stage {
             match effect {
                 Effect::Run(order) => self.orders.push(*order),
                 Effect::NotRun { key, what, reason } => self.not_run.push((short(&key), what, reason)),
-                Effect::Alarm(Alarm::NotDone { key, outcome, .. }) => self.alarms.push(format!("{} {outcome}", short(&key))),
+                Effect::Alarm(Alarm::NotDone { key, outcome, .. }) => {
+                    self.alarms.push(format!("{} {outcome}", short(&key)))
+                }
                 Effect::Alarm(Alarm::DeadlinePassed { key }) => self.alarms.push(format!("{} deadline", short(&key))),
                 Effect::Alarm(Alarm::LoggedOut { account, .. }) => self.alarms.push(format!("{account} logged out")),
                 Effect::Close(record) => self.closed.push(*record),

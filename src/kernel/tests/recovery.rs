@@ -35,7 +35,10 @@ fn an_attempt_to_come_comes_after_a_crash_too() {
     assert_eq!(stage.ordered(), ["t/alice@22T06:00 attempt 2"]);
     // The task is gone: the claim ends as its attempt did, silently, because somebody took it away.
     let stage = Stage::after("22T06:05:00", "[tasks.u]\nschedule = '06:00'\n", seeds());
-    assert_eq!(stage.closed.iter().map(|record| (record.outcome, record.resume_at)).collect::<Vec<_>>(), [(Outcome::Failed, None)]);
+    assert_eq!(
+        stage.closed.iter().map(|record| (record.outcome, record.resume_at)).collect::<Vec<_>>(),
+        [(Outcome::Failed, None)]
+    );
     assert!(stage.alarms.is_empty());
 }
 

@@ -29,7 +29,13 @@ fn a_slot_is_ordered_once_at_its_instant() {
 fn what_passed_while_nobody_was_there_runs_late_once_or_is_missed_with_one_alarm() {
     for (start, policy, orders, not_run, alarms) in [
         ("22T09:00:00", "", &["t/alice@22T06:00 late"][..], &["t/alice@20T06:00", "t/alice@21T06:00"][..], &[][..]),
-        ("22T12:00:01", "", &[], &["t/alice@20T06:00", "t/alice@21T06:00", "t/alice@22T06:00"], &["t/alice@22T06:00 missed"]),
+        (
+            "22T12:00:01",
+            "",
+            &[],
+            &["t/alice@20T06:00", "t/alice@21T06:00", "t/alice@22T06:00"],
+            &["t/alice@22T06:00 missed"],
+        ),
         (
             "22T06:02:00",
             "missed = { policy = 'skip' }",
@@ -232,7 +238,8 @@ fn a_period_is_counted_from_the_last_success() {
     let order = stage.order();
     stage.end(&order, Outcome::Failed);
     assert_eq!(stage.next("t").as_deref(), Some("23T16:30:00"), "a failure is no reason to stop");
-    let mut stage = Stage::after("23T01:00:00", tables, seeds([position("t", "22T00:00:01", Some("22T00:30:00"))], Vec::new()));
+    let mut stage =
+        Stage::after("23T01:00:00", tables, seeds([position("t", "22T00:00:01", Some("22T00:30:00"))], Vec::new()));
     stage.event(Event::Tick);
     assert_eq!(stage.ordered(), ["t/alice@22T20:30 late"]);
 }

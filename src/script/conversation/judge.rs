@@ -4,11 +4,12 @@ use super::super::amounts::amounts;
 use super::super::classify::Finding;
 use super::super::inbox::Heard;
 use super::super::outcome::Outcome;
-use super::super::protocol::{Elapsed, Refusal};
-use super::super::step::{Proof, Verb};
+use super::super::pattern::Pattern;
+use super::super::protocol::Elapsed;
+use super::super::step::{Proof, Step, Verb};
 use super::super::text::cut;
 use super::super::verdict::{Evidence, EvidenceSource, MAX_EVIDENCE_CHARS, Rule, Verdict};
-use super::{Action, Conversation, Phase};
+use super::{Action, Conversation, Phase, Progress};
 
 /// How many of the latest texts a verdict carries.
 const MAX_HEARD: usize = 10;
@@ -16,45 +17,88 @@ const MAX_HEARD: usize = 10;
 impl Conversation {
     /// A verdict that needs no more time.
     pub(super) fn decided(&self) -> Option<Verdict> {
-        let ends_expected = self.doubt.is_none() && self.step == self.script.steps.len();
-        if ends_expected && let Some(verdict) = self.last_expectation() {
+        if let Some(verdict) = self.refused_by_words() {
             return Some(verdict);
         }
-        let remaining = self.remaining();
-        let nothing_to_do = !remaining.iter().any(|step| matches!(step.verb, Verb::Send(_) | Verb::Click(_)));
-        let nothing_to_see = nothing_to_do && !remaining.iter().any(|step| matches!(step.verb, Verb::Expect(_)));
+        let is_done = self.remaining().next().is_none();
+        if self.doubt.is_none()
+            && is_done
+            && let Some(verdict) = self.last_expectation()
+        {
+            return Some(verdict);
+        }
+        let nothing_to_see = !self.remaining().any(|step| step.verb.acts() || step.verb.listens());
+        let nothing_to_do = !self.obligatory().iter().any(|step| step.verb.acts());
         let good = self.judged().find(|(heard, finding, own)| match finding {
             Finding::AlreadyDone => *own || !heard.spared && !self.will_press_under(heard),
             Finding::Succeeded => self.is_latest(heard) && (nothing_to_see || *own && nothing_to_do),
             Finding::Failed => false,
         });
         let bad = || {
-            self.judged().find(|(heard, finding, own)| {
-                *finding == Finding::Failed && (*own || remaining.is_empty() && self.is_latest(heard))
-            })
+            self.judged()
+                .find(|(heard, finding, own)| *finding == Finding::Failed && (*own || is_done && self.is_latest(heard)))
         };
         good.or_else(bad).map(|(heard, ..)| self.says(heard))
     }
 
-    /// As [`Self::decided`], going past the `expect` steps that what was heard satisfies.
+    /// The steps that may still be reached.
+    fn remaining(&self) -> impl Iterator<Item = &Step> {
+        let from = if self.doubt.is_some() { self.script.steps.len() } else { self.step };
+        self.script.reachable(from).map(|(_, step)| step)
+    }
+
+    /// The steps that are left when everything that can be left out is.
+    fn obligatory(&self) -> Vec<&Step> {
+        let mut found = Vec::new();
+        let mut at = if self.doubt.is_some() { self.script.steps.len() } else { self.step };
+        while let Some(step) = self.script.steps.get(at) {
+            let next = match (&step.verb, step.otherwise) {
+                (Verb::Until(_, end), _) => *end,
+                (Verb::Jump(target), _) => *target,
+                (_, Some(target)) => target,
+                (_, None) => {
+                    found.push(step);
+                    at + 1
+                }
+            };
+            at = next.max(at + 1);
+        }
+        found
+    }
+
+    /// What a `refuse` step names was said.
+    fn refused_by_words(&self) -> Option<Verdict> {
+        self.memory.refusals.iter().find_map(|step| {
+            let Some(Verb::Refuse(pattern)) = self.script.steps.get(*step).map(|step| &step.verb) else { return None };
+            let heard = self.evidence().rev().find(|heard| pattern.is_match(&heard.text))?;
+            let rule = Rule::Refuse(pattern.to_string());
+            let reason = format!("the bot said what ends the run: {}", cut(&heard.text, 80));
+            Some(self.verdict(Outcome::Failed, reason, Some(*step), Some((heard, &rule))))
+        })
+    }
+
+    /// As [`Self::decided`], going past the steps that what was heard satisfies.
     pub(super) fn decided_without_acting(&mut self) -> Option<Verdict> {
+        let script = std::sync::Arc::clone(&self.script);
         loop {
             if let Some(verdict) = self.decided() {
                 return Some(verdict);
             }
-            match self.remaining().first().map(|step| &step.verb) {
-                Some(Verb::Expect(pattern)) => self.expected = Some(self.expect(pattern)?),
-                Some(Verb::Wait(_)) => {}
+            let step = script.steps.get(self.step).filter(|_| self.doubt.is_none());
+            self.step = match step.map(|step| &step.verb) {
+                Some(Verb::Wait(_)) => self.step + 1,
+                Some(verb) if !verb.acts() => match self.listen(verb) {
+                    Progress::Passed(next) => next,
+                    _ => return self.fallback(),
+                },
                 _ => return self.fallback(),
-            }
-            self.step += 1;
+            };
         }
     }
 
-    /// Steps are done and the last of them, waits aside, was an `expect`.
+    /// The last step, waits aside, expected something that was said.
     fn last_expectation(&self) -> Option<Verdict> {
-        let last = self.script.steps.iter().rposition(|step| !matches!(step.verb, Verb::Wait(_)))?;
-        let (Verb::Expect(pattern), Some(heard)) = (&self.script.steps[last].verb, &self.expected) else { return None };
+        let (heard, pattern) = self.expected.as_ref()?;
         self.first_action?;
         if heard.class.as_ref().is_some_and(|class| class.finding != Finding::Succeeded) {
             return Some(self.says(heard));
@@ -85,47 +129,61 @@ impl Conversation {
         self.last_action.as_ref().is_some_and(|action| heard.follows(action))
     }
 
-    /// Whether the next click would press a button under the message that said `heard`.
+    /// Whether the next action would press a button under the message that said `heard`.
     fn will_press_under(&self, heard: &Heard) -> bool {
-        let next = self.remaining().iter().find_map(|step| match &step.verb {
-            Verb::Click(patterns) => Some(Some(patterns)),
-            Verb::Send(_) => Some(None),
-            _ => None,
-        });
-        next.flatten()
-            .is_some_and(|patterns| self.inbox.wants_button_under(heard, patterns, self.first_action.as_ref()))
+        let next = self.remaining().map(|step| &step.verb).find(|verb| verb.acts());
+        matches!(next, Some(Verb::Click(patterns))
+            if self.inbox.wants_button_under(heard, patterns, self.first_action.as_ref()))
     }
 
-    /// The time of the step, or of the wait for a verdict, is up.
+    /// The time of the step, or of the wait for a verdict, is up, or the step cannot be done.
     pub(super) fn out_of_time(&self) -> Verdict {
         if let Some(verdict) = self.fallback() {
             return verdict;
         }
-        match self.remaining().first().map(|step| &step.verb) {
+        let surely_not_done = if self.first_action.is_some() { Outcome::Unknown } else { Outcome::Failed };
+        let step = self.script.steps.get(self.step).filter(|_| self.doubt.is_none());
+        let (outcome, reason) = match step.map(|step| &step.verb) {
             Some(Verb::Click(patterns)) => {
-                let wanted = patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join("', '");
-                let labels = self.inbox.labels(self.first_action.as_ref());
-                let seen = if labels.is_empty() {
-                    "no buttons were seen".to_owned()
-                } else {
-                    format!("seen: {}", labels.join(", "))
-                };
-                let reason = format!("the button '{wanted}' never appeared; {seen}{}", self.last_words());
-                self.verdict(Outcome::Failed, reason, Some(self.step), None)
+                let reason = format!("the button '{}' never appeared; {}", list(patterns), self.seen_buttons());
+                (Outcome::Failed, reason)
             }
-            Some(Verb::Expect(pattern)) => {
-                let reason = format!("'{pattern}' was expected and never said{}", self.last_words());
-                let outcome = if self.first_action.is_some() { Outcome::Unknown } else { Outcome::Failed };
-                self.verdict(outcome, reason, Some(self.step), None)
+            Some(Verb::Choose) => {
+                let reason = format!("no question named exactly one of its buttons; {}", self.seen_buttons());
+                (Outcome::Failed, reason)
             }
-            _ => self.inconclusive(),
-        }
+            Some(Verb::Solve) => {
+                (Outcome::Failed, format!("no sum with one whole result was asked for; {}", self.seen_buttons()))
+            }
+            Some(Verb::Send(_)) => (Outcome::Failed, "the text cannot be filled in with what was captured".to_owned()),
+            Some(Verb::Reply { to, .. }) => {
+                let like = to.as_ref().map(|to| format!(" with '{to}'")).unwrap_or_default();
+                (Outcome::Failed, format!("there was no message{like} to reply to, or nothing to say"))
+            }
+            Some(Verb::Expect(pattern)) => (surely_not_done, format!("'{pattern}' was expected and never said")),
+            Some(Verb::When(branches)) => {
+                let patterns: Vec<_> = branches.iter().map(|branch| branch.pattern.clone()).collect();
+                (surely_not_done, format!("none of '{}' was said", list(&patterns)))
+            }
+            _ => return self.inconclusive(),
+        };
+        let reason = format!("step {}: {reason}{}", self.script.place(self.step), self.last_words());
+        self.verdict(outcome, reason, Some(self.step), None)
+    }
+
+    fn seen_buttons(&self) -> String {
+        let labels = self.inbox.labels(self.first_action.as_ref());
+        if labels.is_empty() { "no buttons were seen".to_owned() } else { format!("seen: {}", labels.join(", ")) }
     }
 
     /// All steps are done, or nothing more may be done, and no text decided.
     fn inconclusive(&self) -> Verdict {
         if let Some(step) = self.doubt {
-            let reason = format!("it is not known whether step {} was carried out{}", step + 1, self.last_words());
+            let reason = format!(
+                "it is not known whether step {} was carried out{}",
+                self.script.place(step),
+                self.last_words()
+            );
             return self.verdict(Outcome::Unknown, reason, Some(step), None);
         }
         if self.script.proof == Proof::Delivered {
@@ -138,10 +196,10 @@ impl Conversation {
         self.verdict(Outcome::Unknown, reason, None, None)
     }
 
-    /// Telegram refused a command.
-    pub(super) fn refused(&self, what: &str, refusal: &Refusal) -> Verdict {
+    /// What a step does was surely not done.
+    pub(super) fn never_done(&self, why: &str) -> Verdict {
         self.fallback().unwrap_or_else(|| {
-            let reason = format!("Telegram refused the {what} of step {}: {refusal}", self.step + 1);
+            let reason = format!("step {} was not done: {why}", self.script.place(self.step));
             self.verdict(Outcome::Failed, reason, Some(self.step), None)
         })
     }
@@ -152,12 +210,12 @@ impl Conversation {
             return verdict;
         }
         let in_flight = matches!(self.phase, Phase::InFlight(_));
-        if self.remaining().is_empty() {
+        if self.remaining().next().is_none() {
             return self.inconclusive();
         }
         let outcome = if self.first_action.is_some() || in_flight { Outcome::Unknown } else { Outcome::Failed };
         let step = self.step.min(self.script.steps.len().saturating_sub(1));
-        let reason = format!("the time of the attempt was up in step {}{}", step + 1, self.last_words());
+        let reason = format!("the time of the attempt was up in step {}{}", self.script.place(step), self.last_words());
         self.verdict(outcome, reason, Some(step), None)
     }
 
@@ -234,4 +292,8 @@ impl Conversation {
         });
         self.act(action);
     }
+}
+
+fn list(patterns: &[Pattern]) -> String {
+    patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join("', '")
 }

@@ -17,11 +17,16 @@
 //! 8. `proof = "delivered"` turns the `unknown` of a finished script into `delivered`; words still win.
 //! 9. **No action twice**: each step begins at most one command; a button is not pressed again before its message changed.
 //!    A click whose result is not known is never repeated, and nothing is done after it.
+//! 10. **A `refuse` step that was passed outweighs all of this**: the run has failed when its text is heard.
+//! 11. **A success ends a repetition**: the round that might follow would do again what worked. Its `until` may say more.
+//!
+//! The list of steps is read forwards only (see `unroll`), so every conversation ends.
 //!
 //! While a command is in flight nothing is decided: messages wait for its result, so that the journal is complete and the
 //! first message's id is known before anything is compared with it.
 
 mod judge;
+mod perform;
 #[cfg(test)]
 mod properties;
 mod resume;
@@ -35,10 +40,11 @@ pub use resume::{decide_from_history, find_sends};
 
 use super::classify::classify;
 use super::inbox::{Action, ActionPlace, Arrival, Heard, Inbox};
-use super::message::{Button, ButtonKind, ChatMessage, Place, Popup};
+use super::message::{ChatMessage, Place, Popup};
 use super::pattern::Pattern;
-use super::protocol::{Command, Elapsed, Input};
-use super::step::{DEFAULT_WITHIN, Script, Step, Verb};
+use super::protocol::{Act, Command, Elapsed, Input, Outgoing, Refusal};
+use super::step::{DEFAULT_WITHIN, Quiet, Script, Step, Verb};
+use super::template::Memory;
 use super::verdict::{Evidence, Verdict};
 
 /// Messages kept while a command is in flight.
@@ -48,16 +54,21 @@ const MAX_PENDING: usize = 100;
 #[derive(Debug)]
 pub struct Conversation {
     script: Arc<Script>,
+    /// Decides what is drawn: the same for the whole attempt, and for what takes it up again.
+    seed: u64,
     inbox: Inbox,
     /// The step under way; the number of steps when all are done.
     step: usize,
     phase: Phase,
     pending: VecDeque<(Elapsed, Arrival, ChatMessage)>,
+    memory: Memory,
     first_action: Option<Action>,
     last_action: Option<Action>,
     sent: Vec<Evidence>,
-    /// The text that the last `expect` matched.
-    expected: Option<Heard>,
+    /// What the last step that is not a `wait` expected, and the text that it matched.
+    expected: Option<(Heard, Pattern)>,
+    /// The message that was about to be sent when the run was cut off.
+    unsent: Option<Outgoing>,
     /// The step whose result will never be known: nothing is done after it.
     doubt: Option<usize>,
 }
@@ -77,23 +88,39 @@ enum Phase {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Flight {
-    Send { text: String },
+    Send(Outgoing),
     Click { message_id: i32 },
+    Quiet(Quiet),
+}
+
+/// How far a step came.
+enum Progress {
+    /// It does this.
+    Acts(Act),
+    /// It is over, and this step follows.
+    Passed(usize),
+    /// What it needs may still come.
+    Waits,
+    /// What it needs will not come.
+    Impossible,
 }
 
 impl Conversation {
-    /// A conversation that waits for [`Input::Started`] or [`Input::Resume`].
-    pub fn new(script: Arc<Script>, place: Place) -> Self {
+    /// A conversation that waits for [`Input::Started`] or [`Input::Resume`]. `seed` decides what is drawn from lists.
+    pub fn new(script: Arc<Script>, place: Place, seed: u64) -> Self {
         Self {
             script,
+            seed,
             inbox: Inbox::new(place),
             step: 0,
             phase: Phase::Idle,
             pending: VecDeque::new(),
+            memory: Memory::default(),
             first_action: None,
             last_action: None,
             sent: Vec::new(),
             expected: None,
+            unsent: None,
             doubt: None,
         }
     }
@@ -130,24 +157,17 @@ impl Conversation {
                 self.phase = Phase::Entering;
                 self.take_pending(now);
             }
-            Input::Sent { step, message_id, date } if self.awaits_send(step) => self.sent(now, message_id, date),
-            Input::Clicked { step, popup } if self.awaits_click(step) => self.clicked(now, popup.as_ref()),
-            Input::SendRefused { step, refusal } if self.awaits_send(step) => {
-                if !refusal.leaves_doubt() {
-                    return self.finish(self.refused("message", &refusal), commands);
+            Input::Sent { step, message_id, date } => self.sent(now, step, message_id, date),
+            Input::Clicked { step, popup } => self.clicked(now, step, popup.as_ref()),
+            Input::Done { step } => self.done(now, step),
+            Input::Refused { step, refusal } => self.refused(now, step, &refusal, commands),
+            Input::Lost { step } => match self.flight(step) {
+                Some(Flight::Quiet(_)) => {
+                    self.give_up(now, self.never_done("it is not known whether it was"), commands)
                 }
-                self.lost(now);
-            }
-            Input::ClickRefused { step, refusal } if self.awaits_click(step) => {
-                if refusal.is_silence_of_the_bot() {
-                    self.clicked(now, None);
-                } else if refusal.leaves_doubt() {
-                    self.lost(now);
-                } else {
-                    return self.finish(self.refused("click", &refusal), commands);
-                }
-            }
-            Input::Lost { step } if self.awaits_send(step) || self.awaits_click(step) => self.lost(now),
+                Some(Flight::Send(_) | Flight::Click { .. }) => self.lost(now),
+                None => {}
+            },
             Input::Message(message) => self.receive(now, Arrival::New, message),
             Input::Edited(message) => self.receive(now, Arrival::Edit, message),
             Input::Deleted(ids) => {
@@ -163,12 +183,12 @@ impl Conversation {
         self.advance(now, commands);
     }
 
-    fn awaits_send(&self, step: usize) -> bool {
-        self.step == step && matches!(self.phase, Phase::InFlight(Flight::Send { .. }))
-    }
-
-    fn awaits_click(&self, step: usize) -> bool {
-        self.step == step && matches!(self.phase, Phase::InFlight(Flight::Click { .. }))
+    /// The command of this step that is in flight.
+    fn flight(&self, step: usize) -> Option<Flight> {
+        match &self.phase {
+            Phase::InFlight(flight) if self.step == step => Some(flight.clone()),
+            _ => None,
+        }
     }
 
     fn receive(&mut self, now: Elapsed, arrival: Arrival, message: ChatMessage) {
@@ -187,9 +207,9 @@ impl Conversation {
         self.inbox.admit(now, arrival, message, |text| classify(text, rules));
     }
 
-    /// The command in flight is over: its step is done, and what came meanwhile is taken in.
-    fn land(&mut self, now: Elapsed) {
-        self.step += 1;
+    /// The command in flight is over, and `next` follows; what came meanwhile is taken in.
+    fn land(&mut self, now: Elapsed, next: usize) {
+        self.step = next;
         self.expected = None;
         self.phase = Phase::Entering;
         self.take_pending(now);
@@ -203,23 +223,46 @@ impl Conversation {
 
     fn lost(&mut self, now: Elapsed) {
         self.doubt = Some(self.step);
-        self.land(now);
+        self.land(now, self.step + 1);
     }
 
-    fn sent(&mut self, now: Elapsed, message_id: i32, date: i64) {
+    /// The step cannot be done: the script goes on where it says, or the run ends.
+    fn give_up(&mut self, now: Elapsed, verdict: Verdict, commands: &mut Vec<Command>) {
+        match self.script.steps.get(self.step).and_then(|step| step.otherwise) {
+            Some(next) => self.land(now, next),
+            None => self.finish(verdict, commands),
+        }
+    }
+
+    fn sent(&mut self, now: Elapsed, step: usize, message_id: i32, date: i64) {
+        let Some(Flight::Send(message)) = self.flight(step) else { return };
         self.inbox.add_own(message_id);
-        let Phase::InFlight(Flight::Send { text }) = std::mem::replace(&mut self.phase, Phase::Entering) else {
-            return;
-        };
-        self.land(now);
+        self.land(now, step + 1);
         let action = Action { order: self.inbox.next(), date, place: ActionPlace::Message(message_id) };
-        self.note_send(now, action, message_id, &text);
+        self.note_send(now, action, message_id, &message.shown());
     }
 
-    fn clicked(&mut self, now: Elapsed, popup: Option<&Popup>) {
-        let Phase::InFlight(Flight::Click { message_id }) = self.phase else { return };
+    fn clicked(&mut self, now: Elapsed, step: usize, popup: Option<&Popup>) {
+        let Some(Flight::Click { message_id }) = self.flight(step) else { return };
         self.hear_popup(now, Some(message_id), popup);
-        self.land(now);
+        self.land(now, step + 1);
+    }
+
+    fn done(&mut self, now: Elapsed, step: usize) {
+        let Some(Flight::Quiet(_)) = self.flight(step) else { return };
+        let expected = self.expected.take();
+        self.land(now, step + 1);
+        self.expected = expected;
+    }
+
+    fn refused(&mut self, now: Elapsed, step: usize, refusal: &Refusal, commands: &mut Vec<Command>) {
+        match self.flight(step) {
+            None => {}
+            Some(Flight::Quiet(quiet)) if refusal.says_it_is_so(quiet) => self.done(now, step),
+            Some(Flight::Click { .. }) if refusal.is_silence_of_the_bot() => self.clicked(now, step, None),
+            Some(Flight::Send(_) | Flight::Click { .. }) if refusal.leaves_doubt() => self.lost(now),
+            Some(_) => self.give_up(now, self.never_done(&format!("Telegram refused: {refusal}")), commands),
+        }
     }
 
     fn hear_popup(&mut self, now: Elapsed, message_id: Option<i32>, popup: Option<&Popup>) {
@@ -243,56 +286,32 @@ impl Conversation {
             }
             let step = script.steps.get(self.step).filter(|_| self.doubt.is_none());
             let until = self.deadline().unwrap_or_else(|| now.saturating_add(self.patience(step)));
-            let done = match step.map(|step| &step.verb) {
-                Some(Verb::Send(text)) => return self.send(text.clone(), commands),
-                Some(Verb::Click(patterns)) if self.click(patterns, commands) => return,
-                Some(Verb::Expect(pattern)) => {
-                    self.expected = self.expect(pattern);
-                    self.expected.is_some()
-                }
-                Some(Verb::Wait(_)) => now >= until,
-                _ => false,
+            let progress = match step {
+                Some(Step { verb: Verb::Wait(_), .. }) if now >= until => Progress::Passed(self.step + 1),
+                Some(step) => self.attempt(&step.verb),
+                None => Progress::Waits,
             };
-            if done {
-                self.step += 1;
-                self.phase = Phase::Entering;
-            } else if now < until && !self.is_hopeless() {
-                self.phase = Phase::Waiting { until };
-                return;
-            } else {
-                return self.finish(self.out_of_time(), commands);
+            match progress {
+                Progress::Acts(act) => return self.command(act, commands),
+                Progress::Passed(next) => {
+                    self.step = next;
+                    self.phase = Phase::Entering;
+                }
+                Progress::Waits if now < until && !self.is_hopeless() => {
+                    self.phase = Phase::Waiting { until };
+                    return;
+                }
+                Progress::Waits | Progress::Impossible => match step.and_then(after_the_time) {
+                    Some(next) => self.land(now, next.unwrap_or(self.step + 1)),
+                    None => return self.finish(self.out_of_time(), commands),
+                },
             }
-        }
-    }
-
-    /// The steps that are still to be done.
-    fn remaining(&self) -> &[Step] {
-        match self.doubt {
-            None => self.script.steps.get(self.step..).unwrap_or_default(),
-            Some(_) => &[],
         }
     }
 
     /// Nothing more is done, and without a first action nothing that is heard counts.
     fn is_hopeless(&self) -> bool {
         self.doubt.is_some() && self.first_action.is_none()
-    }
-
-    /// Presses the button that `patterns` want, if it is there.
-    fn click(&mut self, patterns: &[Pattern], commands: &mut Vec<Command>) -> bool {
-        let Some((message, position, button)) = self.inbox.pick(patterns, self.first_action.as_ref()) else {
-            return false;
-        };
-        let (message_id, Button { text: label, kind }) = (message.id, button.clone());
-        self.inbox.press(message_id, Some(position));
-        if let ButtonKind::Callback { data } = kind {
-            self.act(self.inbox.click_now());
-            self.phase = Phase::InFlight(Flight::Click { message_id });
-            commands.push(Command::Click { step: self.step, message_id, data, position, label });
-        } else {
-            self.send(label, commands);
-        }
-        true
     }
 
     fn patience(&self, step: Option<&Step>) -> Elapsed {
@@ -303,19 +322,36 @@ impl Conversation {
         }
     }
 
-    fn send(&mut self, text: String, commands: &mut Vec<Command>) {
-        self.phase = Phase::InFlight(Flight::Send { text: text.clone() });
-        commands.push(Command::Send { step: self.step, text });
-    }
-
-    /// The newest text since the last action that `pattern` is found in.
-    fn expect(&self, pattern: &Pattern) -> Option<Heard> {
-        let after = |heard: &Heard| self.last_action.as_ref().is_none_or(|action| heard.follows(action));
-        self.inbox.heard().rev().find(|heard| after(heard) && pattern.is_match(&heard.text)).cloned()
+    fn command(&mut self, act: Act, commands: &mut Vec<Command>) {
+        let flight = match &act {
+            Act::Send(message) => Flight::Send(message.clone()),
+            Act::Click { message_id, .. } => {
+                self.act(self.inbox.click_now());
+                Flight::Click { message_id: *message_id }
+            }
+            Act::Quiet(quiet) => {
+                if *quiet == Quiet::Join {
+                    self.act(self.inbox.click_now());
+                }
+                Flight::Quiet(*quiet)
+            }
+        };
+        self.phase = Phase::InFlight(flight);
+        commands.push(Command::Act { step: self.step, act, memory: self.memory.clone() });
     }
 
     fn finish(&mut self, verdict: Verdict, commands: &mut Vec<Command>) {
         self.phase = Phase::Over;
         commands.push(Command::Finish(verdict));
+    }
+}
+
+/// What follows a step whose time is up: `None` ends the run, `Some(None)` stands for the step behind it.
+#[expect(clippy::option_option, reason = "three ways to go on")]
+fn after_the_time(step: &Step) -> Option<Option<usize>> {
+    match (&step.verb, step.otherwise) {
+        (Verb::Until(..), _) => Some(None),
+        (_, Some(next)) => Some(Some(next)),
+        (_, None) => None,
     }
 }

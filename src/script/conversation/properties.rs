@@ -8,30 +8,59 @@ use proptest::prelude::*;
 
 use super::super::message::Sender;
 use super::super::outcome::Outcome;
-use super::super::protocol::{JournalMark, Refusal};
+use super::super::protocol::JournalMark;
 use super::super::step::{OutcomeRules, Proof};
+use super::super::template::Template;
+use super::super::unroll::Part;
 use super::super::verdict::EvidenceSource;
-use super::tests::{bot, click, edited, expect, send, with_buttons};
+use super::tests::{bot, click, edited, expect, part, repeat, script_of, send, when, with_buttons};
 use super::*;
 
-const TEXTS: [&str; 7] = ["签到成功 +5", "今日已签到", "签到失败", "你好", "", "积分 3", "签到成功后可得"];
+const TEXTS: [&str; 9] =
+    ["签到成功 +5", "今日已签到", "签到失败", "你好", "", "积分 3", "签到成功后可得", "1 + 2 = ?", "请点击「签到」"];
 
 fn verbs() -> impl Strategy<Value = Verb> {
+    let capturing = Pattern::parse("/(?<what>积分|成功)/").unwrap();
+    let captured = Template::parse("说 {what}", &["what".to_owned()].into()).unwrap();
+    let quiet = [Quiet::ReadHistory, Quiet::Delete, Quiet::Join, Quiet::Leave];
     prop_oneof![
-        Just(send("/checkin")),
-        Just(click("签到")),
-        Just(click("/./")),
-        Just(expect("积分")),
-        (0..40u64).prop_map(|seconds| Verb::Wait(Duration::from_secs(seconds))),
+        3 => Just(send("/checkin")),
+        1 => Just(Verb::Send(vec![captured, Template::literal("好")])),
+        1 => Just(Verb::Reply { texts: vec![Template::literal("签到")], to: None }),
+        1 => Just(Verb::Start("ref".to_owned())),
+        1 => Just(Verb::Dice("🎲".to_owned())),
+        2 => Just(click("签到")),
+        1 => Just(click("/./")),
+        1 => Just(Verb::Choose),
+        2 => Just(Verb::Solve),
+        2 => Just(expect("积分")),
+        1 => Just(Verb::Expect(capturing)),
+        1 => Just(Verb::Refuse(Pattern::parse("失败").unwrap())),
+        2 => (0..40u64).prop_map(|seconds| Verb::Wait(Duration::from_secs(seconds))),
+        1 => prop::sample::select(quiet.to_vec()).prop_map(Verb::Quiet),
     ]
 }
 
+fn parts() -> impl Strategy<Value = Vec<Part>> {
+    let one = (verbs(), any::<bool>()).prop_map(|(verb, optional)| Part { optional, ..part(verb) });
+    let part = one.prop_recursive(2, 12, 3, |inner| {
+        let several = prop::collection::vec(inner, 1..4);
+        let patterns = prop::sample::select(vec!["积分", "成功", "/./"]);
+        prop_oneof![
+            (prop::collection::vec((patterns.clone(), several.clone()), 1..3), any::<bool>())
+                .prop_map(|(branches, optional)| Part { optional, ..when(branches) }),
+            (1..4u32, prop::option::of(patterns), several, any::<bool>())
+                .prop_map(|(rounds, until, parts, optional)| Part { optional, ..repeat(rounds, until, parts) }),
+        ]
+    });
+    prop::collection::vec(part, 1..6)
+}
+
 fn scripts() -> impl Strategy<Value = Script> {
-    (prop::collection::vec(verbs(), 1..6), any::<bool>(), any::<bool>()).prop_map(|(verbs, delivered, own)| {
-        let steps = verbs.into_iter().map(|verb| Step { verb, within: None }).collect();
+    (parts(), any::<bool>(), any::<bool>()).prop_map(|(parts, delivered, own)| {
         let success = if own { vec![Pattern::parse("积分").unwrap()] } else { Vec::new() };
         let proof = if delivered { Proof::Delivered } else { Proof::Bot };
-        Script { steps, rules: OutcomeRules { success, ..OutcomeRules::default() }, proof }
+        Script { rules: OutcomeRules { success, ..OutcomeRules::default() }, proof, ..script_of(parts) }
     })
 }
 
@@ -65,7 +94,12 @@ fn popups() -> impl Strategy<Value = Option<Popup>> {
 fn marks() -> impl Strategy<Value = JournalMark> {
     let date = 1_790_000_000;
     prop_oneof![
-        (0..8usize).prop_map(move |step| JournalMark::Begun { step, date }),
+        (0..8usize, any::<bool>()).prop_map(move |(step, sends)| {
+            let message = sends.then(|| Outgoing::Text { text: "/checkin".to_owned(), reply_to: None });
+            let memory = Memory { refusals: [step].into(), ..Memory::default() };
+            JournalMark::Begun { step, date, message, memory }
+        }),
+        (0..8usize).prop_map(move |step| JournalMark::Done { step, date }),
         (0..8usize, 1..60i32).prop_map(move |(step, message_id)| JournalMark::Sent { step, message_id, date }),
         (0..8usize, 1..60i32, popups()).prop_map(move |(step, message_id, popup)| JournalMark::Clicked {
             step,
@@ -77,7 +111,7 @@ fn marks() -> impl Strategy<Value = JournalMark> {
 }
 
 fn inputs() -> impl Strategy<Value = Input> {
-    let step = 0..6usize;
+    let step = 0..12usize;
     let refusal = prop::sample::select(vec![(400, "DATA_INVALID"), (400, "BOT_RESPONSE_TIMEOUT"), (500, "INTERNAL")])
         .prop_map(|(code, name)| Refusal { code, name: name.to_owned() });
     let history = || prop::collection::vec(messages(), 0..4);
@@ -89,8 +123,8 @@ fn inputs() -> impl Strategy<Value = Input> {
             Input::Sent { step, message_id, date: 1_790_000_000 + late }
         }),
         4 => (step.clone(), popups()).prop_map(|(step, popup)| Input::Clicked { step, popup }),
-        1 => (step.clone(), refusal.clone()).prop_map(|(step, refusal)| Input::SendRefused { step, refusal }),
-        1 => (step.clone(), refusal).prop_map(|(step, refusal)| Input::ClickRefused { step, refusal }),
+        2 => (step.clone(), refusal).prop_map(|(step, refusal)| Input::Refused { step, refusal }),
+        1 => step.clone().prop_map(|step| Input::Done { step }),
         1 => step.prop_map(|step| Input::Lost { step }),
         8 => messages().prop_map(Input::Message),
         4 => messages().prop_map(Input::Edited),
@@ -113,7 +147,7 @@ impl Seen {
         for command in commands {
             prop_assert!(self.verdict.is_none(), "nothing follows a verdict");
             match command {
-                Command::Send { step, .. } | Command::Click { step, .. } => {
+                Command::Act { step, .. } => {
                     prop_assert!(self.begun.last().is_none_or(|last| *last < step), "each step acts at most once");
                     self.begun.push(step);
                 }
@@ -132,7 +166,7 @@ proptest! {
         inputs in prop::collection::vec((inputs(), 0..20u64), 0..60),
     ) {
         let place = if group { Place::Group } else { Place::Private { peer: 7 } };
-        let mut conversation = Conversation::new(Arc::new(script.clone()), place);
+        let mut conversation = Conversation::new(Arc::new(script.clone()), place, 3);
         let mut seen = Seen::default();
         let mut now = Elapsed::ZERO;
         for (input, seconds) in inputs {

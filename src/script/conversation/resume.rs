@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::super::inbox::{Action, ActionPlace, Arrival};
 use super::super::message::{ChatMessage, Place};
-use super::super::protocol::{Elapsed, JournalMark};
-use super::super::step::{Script, Verb};
+use super::super::protocol::{Elapsed, JournalMark, Outgoing};
+use super::super::step::{Quiet, Script, Verb};
+use super::super::template::Memory;
 use super::super::verdict::Verdict;
 use super::{Conversation, Phase};
 
@@ -23,45 +24,60 @@ impl Conversation {
             self.admit(now, Arrival::History, message);
         }
         self.inbox.sort_by_time();
-        let script = Arc::clone(&self.script);
         let mut begun = None;
         for mark in journal {
-            let step = match mark {
-                JournalMark::Begun { step, date } => {
-                    begun = Some((*step, *date));
+            match mark {
+                JournalMark::Begun { step, date, message, memory } => {
+                    self.memory = memory.clone();
+                    begun = Some((*step, *date, message.clone()));
                     continue;
                 }
-                JournalMark::Sent { step, message_id, date } => {
+                JournalMark::Sent { message_id, date, .. } => {
                     let place = ActionPlace::Message(*message_id);
                     let action = Action { order: self.inbox.next(), date: *date, place };
-                    let text = match script.steps.get(*step).map(|step| &step.verb) {
-                        Some(Verb::Send(text)) => text,
-                        _ => "",
-                    };
-                    self.note_send(now, action, *message_id, text);
-                    *step
+                    let message = begun.take().and_then(|(.., message)| message);
+                    self.note_send(
+                        now,
+                        action,
+                        *message_id,
+                        &message.map(|message| message.shown()).unwrap_or_default(),
+                    );
                 }
-                JournalMark::Clicked { step, message_id, date, popup } => {
+                JournalMark::Clicked { message_id, date, popup, .. } => {
                     self.act(Action { order: self.inbox.next(), date: *date, place: ActionPlace::After(*message_id) });
                     if self.inbox.unchanged_since(*message_id, *date) {
                         self.inbox.press(*message_id, None);
                     }
                     self.hear_popup(now, Some(*message_id), popup.as_ref());
-                    *step
                 }
-            };
+                JournalMark::Done { step, date } => {
+                    if matches!(self.verb(*step), Some(Verb::Quiet(Quiet::Join))) {
+                        self.act_before(*date);
+                    }
+                }
+            }
             begun = None;
-            self.step = step + 1;
+            self.step = mark.step() + 1;
         }
-        if let Some((step, date)) = begun {
+        if let Some((step, date, message)) = begun {
             self.step = step;
-            if !matches!(self.script.steps.get(step).map(|step| &step.verb), Some(Verb::Send(_))) {
-                let floor = self.inbox.highest_id_before(date);
-                self.act(Action { order: self.inbox.next(), date, place: ActionPlace::After(floor) });
+            if message.is_none() && !matches!(self.verb(step), Some(Verb::Quiet(_))) {
+                self.act_before(date);
                 self.doubt = Some(step);
             }
+            self.unsent = message;
         }
         self.step = self.step.min(self.script.steps.len());
+    }
+
+    fn verb(&self, step: usize) -> Option<&Verb> {
+        self.script.steps.get(step).map(|step| &step.verb)
+    }
+
+    /// Something that is no message was done at this date.
+    fn act_before(&mut self, date: i64) {
+        let floor = self.inbox.highest_id_before(date);
+        self.act(Action { order: self.inbox.next(), date, place: ActionPlace::After(floor) });
     }
 }
 
@@ -75,38 +91,71 @@ pub fn decide_from_history(
     journal: &[JournalMark],
     history: Vec<ChatMessage>,
 ) -> Option<Verdict> {
-    let mut conversation = Conversation::new(script, place);
+    let mut conversation = Conversation::new(script, place, 0);
     conversation.load(Elapsed::ZERO, journal, history);
     conversation.phase = Phase::Entering;
     conversation.decided_without_acting()
 }
 
-/// `journal` completed by the messages that arrived although nobody noted it: our own ones in `history` that have the text
-/// of a `send` step and stand after the step before. The search ends at the first `send` that is not there.
+/// `journal` completed by the messages that arrived although nobody noted it: the one that was about to be sent, and those
+/// of the steps that follow for certain. The search ends at the first message that is not there, and where only what the bot
+/// said decides how the script goes on.
 ///
 /// `history` holds the messages since the slot, in any order; `journal` may be empty, as after a restore. Clicks leave no
 /// trace: what they did shows only in [`decide_from_history`].
 pub fn find_sends(script: &Script, journal: &[JournalMark], history: &[ChatMessage]) -> Vec<JournalMark> {
     let mut own: Vec<&ChatMessage> = history.iter().filter(|message| message.outgoing).collect();
     own.sort_by_key(|message| message.id);
-    let mut own = own.into_iter().peekable();
-    let mut marks = Vec::new();
-    let mut searching = true;
-    for (step, verb) in script.steps.iter().map(|step| &step.verb).enumerate() {
-        let known: Vec<&JournalMark> = journal.iter().filter(|mark| mark.step() == step).collect();
-        let sent = known.iter().find_map(|mark| match mark {
-            JournalMark::Sent { message_id, .. } => Some(*message_id),
-            _ => None,
-        });
-        marks.extend(known.into_iter().cloned());
-        if let Some(id) = sent {
-            while own.next_if(|message| message.id <= id).is_some() {}
-        } else if let (true, Verb::Send(text)) = (searching, verb) {
-            match own.find(|message| message.text.trim() == text.trim()) {
-                Some(message) => marks.push(JournalMark::Sent { step, message_id: message.id, date: message.date }),
-                None => searching = false,
-            }
+    let mut marks = journal.to_vec();
+    let known = journal.iter().filter_map(|mark| match mark {
+        JournalMark::Sent { message_id, .. } => Some(*message_id),
+        _ => None,
+    });
+    let last_known = known.max().unwrap_or(i32::MIN);
+    let mut own = own.into_iter().filter(|message| message.id > last_known);
+    let mut next = journal.last().map_or(0, JournalMark::step);
+    let mut memory = Memory::default();
+    match journal.last() {
+        None => {}
+        Some(JournalMark::Begun { message: None, .. }) => return marks,
+        Some(JournalMark::Begun { step, message: Some(message), memory: known, .. }) => {
+            let Some(found) = own.find(|other| message.is_like(other)) else { return marks };
+            marks.push(JournalMark::Sent { step: *step, message_id: found.id, date: found.date });
+            memory = known.clone();
+            next += 1;
         }
+        Some(_) => next += 1,
+    }
+    for (step, verb) in script.steps.iter().map(|step| &step.verb).enumerate().skip(next) {
+        let message = match possible(verb, &memory) {
+            Possible::None => continue,
+            Possible::Unknown => break,
+            Possible::OneOf(messages) => own.find(|other| messages.iter().any(|message| message.is_like(other))),
+        };
+        let Some(message) = message else { break };
+        marks.push(JournalMark::Sent { step, message_id: message.id, date: message.date });
     }
     marks
+}
+
+/// What a step may have sent.
+enum Possible {
+    None,
+    OneOf(Vec<Outgoing>),
+    Unknown,
+}
+
+fn possible(verb: &Verb, memory: &Memory) -> Possible {
+    match verb {
+        Verb::Send(texts) | Verb::Reply { texts, .. } => {
+            let text = |text: String| Outgoing::Text { text, reply_to: None };
+            Possible::OneOf(texts.iter().filter_map(|template| template.expand(memory)).map(text).collect())
+        }
+        Verb::Start(parameter) => Possible::OneOf(vec![Outgoing::Start(parameter.clone())]),
+        Verb::Dice(emoji) => Possible::OneOf(vec![Outgoing::Dice(emoji.clone())]),
+        Verb::When(_) | Verb::Jump(_) | Verb::Until(..) | Verb::Solve => Possible::Unknown,
+        Verb::Click(_) | Verb::Choose | Verb::Expect(_) | Verb::Refuse(_) | Verb::Wait(_) | Verb::Quiet(_) => {
+            Possible::None
+        }
+    }
 }

@@ -7,7 +7,7 @@
 use std::process::{Command, Stdio};
 
 use super::{beside_a_change, compare};
-use crate::tools;
+use crate::kit::tools;
 
 const SCRIPT: &str = "
 import sys
@@ -29,6 +29,7 @@ fn slots_equal_those_of_cronsim_but_for_the_known_differences() {
     compare("cronsim", Command::new("python3").args(["-c", SCRIPT]), |case, our, their| {
         let mut fields = case.expression.split(' ').map(|field| field.starts_with('*'));
         let minute_star = fields.next() == Some(true) && fields.next() == Some(false);
-        (minute_star && beside_a_change(case.zone, our.min(their))).then_some("a star for minutes is real time in Debian")
+        (minute_star && beside_a_change(case.zone, our.min(their)))
+            .then_some("a star for minutes is real time in Debian")
     });
 }

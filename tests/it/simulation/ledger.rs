@@ -38,8 +38,14 @@ impl Ledger {
             return None;
         }
         let run_id = RunId::new(key, now);
-        let claim =
-            Claim { run_id: run_id.clone(), key: key.clone(), trigger, fire_at, claimed_at: now, script: serde_json::Value::Null };
+        let claim = Claim {
+            run_id: run_id.clone(),
+            key: key.clone(),
+            trigger,
+            fire_at,
+            claimed_at: now,
+            script: serde_json::Value::Null,
+        };
         let history = ClaimHistory { claim, resume_at: None, attempts: Vec::new(), journal: Vec::new() };
         entries.insert(key.slot, Entry { history, outcome: None, closed: false });
         self.keys.insert(run_id.clone(), key.clone());

@@ -125,7 +125,8 @@ impl Reference {
         let unexpected: Vec<String> = ledger
             .slots()
             .filter(|(pair, slot)| {
-                let known = |slots: &BTreeMap<PairKey, BTreeSet<Slot>>| slots.get(pair).is_some_and(|of| of.contains(slot));
+                let known =
+                    |slots: &BTreeMap<PairKey, BTreeSet<Slot>>| slots.get(pair).is_some_and(|of| of.contains(slot));
                 !known(&self.due) && !known(&self.may)
             })
             .map(|((task, account), slot)| format!("{task}/{account}@{slot}"))

@@ -71,7 +71,7 @@ fn a_button_is_not_pressed_again_before_its_message_changed() {
 fn refusals_fail_and_doubts_do_not() {
     let mut talk = Talk::idle(script(vec![send("/checkin")]), Place::Private { peer: BOT });
     talk.conversation.handle(talk.now, Input::Started { history: Vec::new() });
-    talk.input(Input::SendRefused { step: 0, refusal: refusal(403, "CHAT_WRITE_FORBIDDEN") });
+    talk.input(Input::Refused { step: 0, refusal: refusal(403, "CHAT_WRITE_FORBIDDEN") });
     assert!(talk.ends(Outcome::Failed).reason.contains("403 CHAT_WRITE_FORBIDDEN"));
 
     for (code, name, outcome) in [
@@ -83,7 +83,7 @@ fn refusals_fail_and_doubts_do_not() {
     ] {
         let mut talk = Talk::new(vec![send("/start"), click("签到"), click("确认")]);
         talk.says(with_buttons(bot(11, "菜单"), &["签到"]));
-        talk.input(Input::ClickRefused { step: 1, refusal: refusal(code, name) });
+        talk.input(Input::Refused { step: 1, refusal: refusal(code, name) });
         if name == "BOT_RESPONSE_TIMEOUT" {
             talk.says(with_buttons(bot(12, "?"), &["确认"])).answers_click(None);
         }
@@ -98,7 +98,7 @@ fn refusals_fail_and_doubts_do_not() {
 
 #[test]
 fn a_first_send_of_unknown_fate_is_unknown_at_once() {
-    let mut conversation = Conversation::new(Arc::new(script(vec![send("/checkin")])), Place::Private { peer: BOT });
+    let mut conversation = Conversation::new(Arc::new(script(vec![send("/checkin")])), Place::Private { peer: BOT }, 0);
     conversation.handle(Elapsed::ZERO, Input::Started { history: Vec::new() });
     let commands = conversation.handle(Elapsed::ZERO, Input::Lost { step: 0 });
     assert!(matches!(commands.as_slice(), [Command::Finish(verdict)] if verdict.outcome == Outcome::Unknown));
@@ -126,10 +126,14 @@ fn a_script_may_begin_with_a_click_on_what_is_there() {
 
 #[test]
 fn buttons_are_described_to_the_shell() {
-    let mut conversation = Conversation::new(Arc::new(script(vec![click("b")])), Place::Private { peer: BOT });
+    let mut conversation = Conversation::new(Arc::new(script(vec![click("b")])), Place::Private { peer: BOT }, 0);
     let panel = with_buttons(bot(5, ""), &["a", "b"]);
     let commands = conversation.handle(Elapsed::ZERO, Input::Started { history: vec![panel] });
     let position = Position { row: 1, column: 0 };
-    let expected = Command::Click { step: 0, message_id: 5, data: b"b".to_vec(), position, label: "b".to_owned() };
+    let expected = Command::Act {
+        step: 0,
+        act: Act::Click { message_id: 5, data: b"b".to_vec(), position, label: "b".to_owned() },
+        memory: Memory::default(),
+    };
     assert_eq!(commands, [expected]);
 }

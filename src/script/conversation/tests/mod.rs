@@ -4,14 +4,17 @@
 
 use std::time::Duration;
 
-use super::super::message::{Media, Mention, Position, Sender};
+use super::super::message::{Button, ButtonKind, Media, Mention, Position, Sender};
 use super::super::outcome::Outcome;
-use super::super::protocol::{JournalMark, Refusal};
+use super::super::protocol::JournalMark;
 use super::super::step::{OutcomeRules, Proof};
+use super::super::template::Template;
+use super::super::unroll::{Part, PartKind, unroll};
 use super::super::verdict::{EvidenceSource, Rule};
 use super::*;
 
 mod actions;
+mod flow;
 mod taking_up;
 mod words;
 
@@ -19,7 +22,7 @@ const BOT: i64 = 7;
 const NOON: i64 = 1_790_000_000;
 
 pub(super) fn send(text: &str) -> Verb {
-    Verb::Send(text.to_owned())
+    Verb::Send(vec![Template::literal(text)])
 }
 
 pub(super) fn click(text: &str) -> Verb {
@@ -31,8 +34,29 @@ pub(super) fn expect(text: &str) -> Verb {
 }
 
 pub(super) fn script(verbs: Vec<Verb>) -> Script {
-    let steps = verbs.into_iter().map(|verb| Step { verb, within: None }).collect();
-    Script { steps, rules: OutcomeRules::default(), proof: Proof::Bot }
+    script_of(verbs.into_iter().map(part).collect())
+}
+
+pub(super) fn part(verb: Verb) -> Part {
+    Part { kind: PartKind::Step(verb), within: None, optional: false }
+}
+
+pub(super) fn optional(part: Part) -> Part {
+    Part { optional: true, ..part }
+}
+
+pub(super) fn when(branches: Vec<(&str, Vec<Part>)>) -> Part {
+    let branches = branches.into_iter().map(|(text, parts)| (Pattern::parse(text).unwrap(), parts)).collect();
+    Part { kind: PartKind::When(branches), within: None, optional: false }
+}
+
+pub(super) fn repeat(rounds: u32, until: Option<&str>, parts: Vec<Part>) -> Part {
+    let until = until.map(|text| Pattern::parse(text).unwrap());
+    Part { kind: PartKind::Repeat { rounds, until, parts }, within: None, optional: false }
+}
+
+pub(super) fn script_of(parts: Vec<Part>) -> Script {
+    Script { steps: unroll(&parts).unwrap(), rules: OutcomeRules::default(), proof: Proof::Bot }
 }
 
 pub(super) fn bot(id: i32, text: &str) -> ChatMessage {
@@ -81,8 +105,12 @@ struct Talk {
 
 impl Talk {
     fn idle(script: Script, place: Place) -> Self {
-        let conversation = Conversation::new(Arc::new(script), place);
+        let conversation = Conversation::new(Arc::new(script), place, 7);
         Self { conversation, now: Elapsed::ZERO, next_own: 10, done: Vec::new(), verdict: None }
+    }
+
+    fn of(parts: Vec<Part>) -> Self {
+        Self::idle(script_of(parts), Place::Private { peer: BOT }).started()
     }
 
     fn new(verbs: Vec<Verb>) -> Self {
@@ -104,13 +132,22 @@ impl Talk {
         while let Some(command) = commands.pop() {
             assert!(commands.is_empty(), "one command at a time");
             match command {
-                Command::Send { step, text } => {
-                    self.done.push(text);
+                Command::Act { step, act: Act::Send(message), .. } => {
+                    self.done.push(match &message {
+                        Outgoing::Text { text, reply_to: Some(id) } => format!("{text}→{id}"),
+                        message => message.shown(),
+                    });
                     let (message_id, date) = (self.next_own, NOON);
                     self.next_own += 10;
                     commands = self.conversation.handle(self.now, Input::Sent { step, message_id, date });
                 }
-                Command::Click { message_id, label, .. } => self.done.push(format!("{label}@{message_id}")),
+                Command::Act { act: Act::Click { message_id, label, .. }, .. } => {
+                    self.done.push(format!("{label}@{message_id}"));
+                }
+                Command::Act { step, act: Act::Quiet(quiet), .. } => {
+                    self.done.push(format!("{quiet:?}"));
+                    commands = self.conversation.handle(self.now, Input::Done { step });
+                }
                 Command::Finish(verdict) => {
                     assert!(self.verdict.replace(verdict).is_none(), "one verdict");
                 }

@@ -14,7 +14,10 @@ fn a_resumed_run_goes_on_and_repeats_nothing() {
         talk.input(Input::Resume { journal, history });
         talk
     };
-    let begun = |step| JournalMark::Begun { step, date: NOON };
+    let begun = |step| {
+        let message = (step == 0).then(|| Outgoing::Text { text: "/start".to_owned(), reply_to: None });
+        JournalMark::Begun { step, date: NOON, message, memory: Memory::default() }
+    };
     let clicked = |popup| JournalMark::Clicked { step: 1, message_id: 11, date: NOON + 2, popup };
     let panel = with_buttons(bot(11, "积分 3"), &["签到"]);
     // Nothing happened yet; a send whose fate is unknown is repeated by the shell with the same random id.
@@ -95,7 +98,8 @@ fn sends_are_found_in_the_history() {
         });
         ids.collect()
     };
-    let begun = JournalMark::Begun { step: 0, date: NOON };
+    let message = Some(Outgoing::Text { text: "/a".to_owned(), reply_to: None });
+    let begun = JournalMark::Begun { step: 0, date: NOON, message, memory: Memory::default() };
     assert_eq!(found(&[], &[bot(10, "/a")]), []);
     assert_eq!(found(&[begun], &[own(12, "/b"), own(10, "/a")]), [(0, 10), (2, 12)]);
     assert_eq!(found(&[sent_mark(0, 20)], &[own(12, "/b"), own(20, "/a")]), [(0, 20)]);

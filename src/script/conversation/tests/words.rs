@@ -56,7 +56,7 @@ fn edits_of_old_messages_count_when_later_than_ours() {
     // An edit that was seen before our message was taken could have been made in the same second before it.
     for (date, outcome) in [(NOON, Outcome::Unknown), (NOON + 1, Outcome::Succeeded)] {
         let mut conversation =
-            Conversation::new(Arc::new(script(vec![send("/checkin")])), Place::Private { peer: BOT });
+            Conversation::new(Arc::new(script(vec![send("/checkin")])), Place::Private { peer: BOT }, 0);
         conversation.handle(Elapsed::ZERO, Input::Started { history: Vec::new() });
         conversation.handle(Elapsed::ZERO, Input::Edited(edited(bot(3, "签到成功"), date)));
         let sent = Input::Sent { step: 0, message_id: 10, date: NOON };
@@ -75,7 +75,7 @@ fn an_edit_of_a_message_that_is_not_the_newest_is_seen() {
 
 #[test]
 fn an_answer_that_overtakes_the_confirmation_counts() {
-    let mut conversation = Conversation::new(Arc::new(script(vec![send("/checkin")])), Place::Private { peer: BOT });
+    let mut conversation = Conversation::new(Arc::new(script(vec![send("/checkin")])), Place::Private { peer: BOT }, 0);
     conversation.handle(Elapsed::ZERO, Input::Started { history: Vec::new() });
     assert_eq!(conversation.handle(Elapsed::ZERO, Input::Message(bot(11, "签到成功"))), []);
     let commands = conversation.handle(Elapsed::ZERO, Input::Sent { step: 0, message_id: 10, date: NOON });
@@ -96,7 +96,7 @@ fn already_ends_the_run_without_a_button() {
     let mut talk = Talk::new(vec![send("/checkin"), click("签到")]);
     talk.says(panel.clone()).answers_click(None).waits().ends(Outcome::AlreadyDone);
     let mut talk = Talk::new(vec![send("/checkin"), click("签到")]);
-    talk.says(panel).input(Input::ClickRefused { step: 1, refusal: refusal(400, "DATA_INVALID") });
+    talk.says(panel).input(Input::Refused { step: 1, refusal: refusal(400, "DATA_INVALID") });
     talk.ends(Outcome::AlreadyDone);
 }
 

@@ -6,6 +6,7 @@
 //! | `changing` | editing and deleting |
 //! | `dialogs` | the list of conversations, forum topics |
 //! | `files` | downloading pictures |
+//! | `membership` | joining and leaving |
 //! | `history` | reading messages, searching, marking as read |
 //! | `peers` | what input peers stand for, users, usernames, groups |
 //! | `pressing` | pressing inline buttons |
@@ -17,6 +18,7 @@ mod changing;
 mod dialogs;
 mod files;
 mod history;
+mod membership;
 mod peers;
 mod pressing;
 mod sending;
@@ -160,6 +162,8 @@ fn dispatch_signed_in(call: &Call<'_>, account: usize) -> Outcome {
     }
     let result = match call.constructor {
         f::auth::LogOut::CONSTRUCTOR_ID => auth::log_out(call, account),
+        f::channels::JoinChannel::CONSTRUCTOR_ID => membership::join(call, account),
+        f::channels::LeaveChannel::CONSTRUCTOR_ID => membership::leave(call, account),
         f::users::GetUsers::CONSTRUCTOR_ID => peers::get_users(call, account),
         f::users::GetFullUser::CONSTRUCTOR_ID => peers::get_full_user(call, account),
         f::contacts::ResolveUsername::CONSTRUCTOR_ID => peers::resolve_username(call, account),

@@ -1,0 +1,76 @@
+//! What the steps of a task say.
+
+use std::collections::BTreeSet;
+
+use crate::config::reader::Value;
+use crate::script::{Template, TemplateError};
+
+/// Longest text of a message that Telegram takes, in UTF-16 units.
+const LONGEST_MESSAGE: usize = 4096;
+
+/// The emoji that Telegram animates with a random value (<https://core.telegram.org/api/dice>).
+const DICE: [&str; 6] = ["🎲", "🎯", "🏀", "⚽", "🎳", "🎰"];
+
+/// A text, `{ text = '…' }`, or a list of them; `captured` may stand in braces.
+pub(super) fn texts(value: Value<'_>, captured: &BTreeSet<String>) -> Option<Vec<Template>> {
+    let read: Vec<_> = value.one_or_more()?.into_iter().map(|value| text(value, captured)).collect();
+    read.into_iter().collect()
+}
+
+fn text(value: Value<'_>, captured: &BTreeSet<String>) -> Option<Template> {
+    if value.is_table() {
+        let mut table = value.table()?;
+        let literal = table.take("text").and_then(|value| Some(Template::literal(sendable(value)?)));
+        let sound = table.is_sound();
+        table.finish();
+        return literal.optional()?.filter(|_| sound);
+    }
+    let text = sendable(value)?;
+    Template::parse(text, captured)
+        .inspect_err(|error| {
+            let hint = match error {
+                TemplateError::Unknown(name) => format!(
+                    "capture it with {{ expect = '/(?<{name}>\\d+)/' }}, or write {{ text = '…' }} when the braces are meant"
+                ),
+                TemplateError::InCommand(_) => "write the command out, and a space before what is captured".to_owned(),
+            };
+            value.place().error_with_hint(error.to_string(), hint);
+        })
+        .ok()
+}
+
+fn sendable(value: Value<'_>) -> Option<&str> {
+    let text = value.text()?;
+    let units = text.encode_utf16().count();
+    if text.trim().is_empty() {
+        value.refuse("`send` has no visible text, Telegram would refuse it")
+    } else if units > LONGEST_MESSAGE {
+        value.refuse(format!("`send` has {units} UTF-16 units, Telegram takes {LONGEST_MESSAGE}"))
+    } else {
+        Some(text)
+    }
+}
+
+/// The parameter of a bot's start, alone or as a link.
+pub(super) fn start(value: Value<'_>) -> Option<String> {
+    let text = value.text()?;
+    let parameter = match text.split_once("?start=") {
+        Some((_, parameter)) => parameter,
+        None => text,
+    };
+    // https://core.telegram.org/api/links#bot-links
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !parameter.is_empty() && parameter.len() <= 64 && parameter.chars().all(fits) {
+        return Some(parameter.to_owned());
+    }
+    value.refuse("`start` must be a parameter of at most 64 letters, digits, _ and -, or a link with ?start=")
+}
+
+pub(super) fn dice(value: Value<'_>) -> Option<String> {
+    value.word(|word| DICE.contains(&word.trim_end_matches('\u{FE0F}')).then(|| word.to_owned()))
+}
+
+/// `true`: the step is there to be done.
+pub(super) fn yes(value: Value<'_>) -> Option<bool> {
+    if value.flag()? { Some(true) } else { value.refuse("this step is done or left out: write true, or remove it") }
+}

@@ -1,0 +1,105 @@
+//! What is asked for, what comes of it, and where its traces go.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::config::ChatRef;
+use crate::script::{ChatMessage, JournalMark, Popup, Quiet, Script, Verdict};
+use crate::telegram::chats::ChatError;
+use crate::telegram::error::CallError;
+
+/// What is to be done, where.
+pub struct Plan<'a> {
+    /// The chat.
+    pub chat: &'a ChatRef,
+    /// Only this forum topic.
+    pub topic: Option<i32>,
+    /// The steps.
+    pub script: Arc<Script>,
+    /// For the whole attempt.
+    pub timeout: Duration,
+    /// The `random_id` of a step's message.
+    pub random_id: &'a (dyn Fn(usize) -> i64 + Send + Sync),
+    /// Decides what is drawn; of this attempt alone, and the same when it is taken up again.
+    pub seed: u64,
+    /// What an interrupted attempt had done; empty for a new one.
+    pub journal: Vec<JournalMark>,
+    /// When the attempt began; for a new one, now.
+    pub since: DateTime<Utc>,
+}
+
+/// Where the traces of a run go. The run goes on only after a trace is kept.
+pub trait Recorder: Send {
+    /// Keeps a mark durably. `random_id` goes with the beginning of a send.
+    fn mark(&mut self, mark: &JournalMark, random_id: Option<i64>) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// Notes a line of the transcript.
+    fn note(&mut self, note: Note<'_>);
+}
+
+/// A line of the transcript.
+#[derive(Debug)]
+pub enum Note<'a> {
+    /// We said something.
+    Sent {
+        /// Its id.
+        message_id: i32,
+        /// What.
+        text: &'a str,
+    },
+    /// A message came.
+    Message(&'a ChatMessage),
+    /// A message became another one.
+    Edited(&'a ChatMessage),
+    /// We pressed a button.
+    Clicked {
+        /// The message that carries it.
+        message_id: i32,
+        /// Its label.
+        label: &'a str,
+    },
+    /// The answer to a click.
+    Popup(&'a Popup),
+    /// Something that leaves no message was done.
+    Done(Quiet),
+    /// Telegram or the connection failed.
+    Trouble(&'a CallError),
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub struct Performed {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Own messages in the chat.
+    pub messages: Vec<i32>,
+    /// Whether anything was sent or pressed, or may have been.
+    pub acted: bool,
+}
+
+/// Why an attempt could not even begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The chat.
+    #[error(transparent)]
+    Chat(#[from] ChatError),
+    /// A call before the first step.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The traces could not be kept, so nothing more was done.
+    #[error("the ledger refused: {0}")]
+    Ledger(String),
+}
+
+impl RunError {
+    /// The failed call behind it.
+    pub fn call(&self) -> Option<&CallError> {
+        match self {
+            Self::Chat(ChatError::Call(error)) | Self::Call(error) => Some(error),
+            _ => None,
+        }
+    }
+}
