@@ -3,7 +3,6 @@
 //!
 //! `cargo bench --bench schedule` takes about four minutes; `-- 1000 10000` measures only these numbers of tasks. Every
 //! measurement runs in a process of its own, so that memory and CPU time are counted from nothing.
-
 #![allow(clippy::disallowed_methods, reason = "outside of the pure modules")]
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark fails by panicking")]
 

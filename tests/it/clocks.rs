@@ -8,11 +8,11 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::tools;
+use crate::kit::tools;
 
 /// How long anything may take before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,8 +33,8 @@ impl Daemon {
             None => Command::new(env!("CARGO_BIN_EXE_tgsignd")),
             Some(variables) => {
                 let mut command = Command::new("faketime");
-                // What it is told on the command line is replaced by the variables.
-                command.args(["-m", "-f", "+0", "env"]);
+                // What it is told on the command line is replaced by the variables; it would win over a file.
+                command.args(["-m", "-f", "+0", "env", "-u", "FAKETIME"]);
                 command.args(variables.iter().map(|(name, value)| format!("{name}={value}")));
                 command.arg(env!("CARGO_BIN_EXE_tgsignd"));
                 command
@@ -57,8 +57,11 @@ impl Daemon {
     /// The next line of the log that is as wanted.
     fn wait_for(&mut self, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
         let mut seen = Vec::new();
+        let end = Instant::now() + PATIENCE;
         loop {
-            let Ok(line) = self.lines.recv_timeout(PATIENCE) else { panic!("not in the log:\n{}", seen.join("\n")) };
+            let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) else {
+                panic!("not in the log:\n{}", seen.join("\n"))
+            };
             if let Some(found) = serde_json::from_str(&line).ok().filter(&wanted) {
                 return found;
             }
@@ -181,7 +184,7 @@ fn steps_of_the_clock_lose_and_double_no_slot() {
     daemon.wait_for(|line| line["message"] == "the clock was set, or the machine slept");
     assert!(daemon.next_slot("hour") < Utc::now() + TimeDelta::hours(1), "run late");
     let newest = daemon.next_slot("often");
-    put_clock("+3599s");
+    put_clock("+1h");
     daemon.wait_for(|line| line["seconds"].as_i64().is_some_and(|seconds| seconds < -1000));
     // An hour until `often` comes again, and `hour` never does. The log has to stay silent until the clock is put forward.
     put_clock("+3h");

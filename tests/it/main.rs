@@ -22,4 +22,3 @@ mod reload;
 mod runs;
 mod secrets;
 mod simulation;
-mod tools;

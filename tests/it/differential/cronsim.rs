@@ -7,7 +7,7 @@
 use std::process::{Command, Stdio};
 
 use super::{beside_a_change, compare};
-use crate::tools;
+use crate::kit::tools;
 
 const SCRIPT: &str = "
 import sys

@@ -16,7 +16,7 @@ mod daemon;
 mod http;
 mod log;
 mod stage;
-mod tools;
+pub(crate) mod tools;
 
 use std::future::Future;
 use std::time::Duration;
