@@ -57,6 +57,24 @@ const WORDS: &[(&str, Token)] = &[
 /// Words between an operator and its number.
 const SILENT: [&str; 3] = ["by", "на", "к"];
 
+/// Words for what is not calculated here: half of a sum is not the sum.
+const OTHER_ARITHMETIC: [&str; 14] = [
+    "一半",
+    "倍",
+    "平方",
+    "立方",
+    "次方",
+    "余数",
+    "百分",
+    "half",
+    "squared",
+    "percent",
+    "remainder",
+    "половин",
+    "процент",
+    "остаток",
+];
+
 const HAN: &[(&str, Token)] = &[
     ("加上", Token::Plus),
     ("加", Token::Plus),
@@ -153,6 +171,10 @@ const NUMBERS: &[(&str, i64)] = &[
 /// and ranges are no sums: a sum that could be one needs a question mark, an equals sign or a word for it.
 pub fn solve(text: &str) -> Option<i64> {
     let cut: String = text.chars().take(MAX_QUESTION).collect();
+    let words = normalise(&cut);
+    if OTHER_ARITHMETIC.iter().any(|word| words.contains(word)) {
+        return None;
+    }
     let tokens = tokens(&cut);
     let mut sums: Vec<Sum> = Vec::new();
     let mut at = 0;
@@ -423,6 +445,8 @@ mod tests {
             "((((((((((((((((((((((((1+1",
             "1.5 + 1 = ?",
             "三个 加 油",
+            "六乘七的一半是几？",
+            "What is half of 3 + 5?",
         ] {
             assert_eq!(solve(text), None, "{text}");
         }
