@@ -20,8 +20,10 @@ pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
     };
     let log = logging::install(&log_settings(cli, &options))
         .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
+    logging::log_panics();
     // `-v` is for this process and is not undone by a reload.
     let log = (cli.verbose == 0).then_some(log);
+    raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(16)
@@ -31,6 +33,15 @@ pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
     let ended = runtime.block_on(service::run(options, log));
     runtime.shutdown_background();
     ended.map(|()| Exit::Success).map_err(|error| CliError::new(exit(&error), error.to_string()))
+}
+
+/// A run holds a socket, a lock and a transcript open: the usual soft limit of 1024 ends below 350 accounts.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::debug!(%error, "the limit of open files stays");
+    }
 }
 
 fn exit(error: &StartError) -> Exit {

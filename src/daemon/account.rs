@@ -183,7 +183,8 @@ impl Account {
                 job = queue.recv() => {
                     let Some(job) = job else { break };
                     self.queued(queue.len());
-                    self.perform(job).await;
+                    // Boxed, so that an account without work is small: hundreds of them wait most of the day.
+                    Box::pin(self.perform(job)).await;
                     self.queued(queue.len());
                     idle_since = Instant::now();
                 }
@@ -194,12 +195,7 @@ impl Account {
                         self.try_connect().await;
                     }
                 }
-                // Drained, so that messages of other chats do not pile up.
-                updates = async { self.connection.as_mut()?.updates.recv().await }, if self.connection.is_some() => {
-                    if updates.is_none() {
-                        self.close();
-                    }
-                }
+                () = broken(self.connection.as_mut()), if self.connection.is_some() => self.close(),
                 () = tokio::time::sleep_until(idle_since + LINGER), if self.connection.is_some() && !always => self.close(),
                 () = tokio::time::sleep(LONGEST_PAUSE), if self.connection.is_none() && always => self.try_connect().await,
             }
@@ -260,13 +256,13 @@ impl Account {
         if self.connection.is_some() {
             return Ok(());
         }
-        let opened = self.open().await;
+        let opened = Box::pin(self.open()).await;
         match &opened {
             Ok(connection) => {
                 debug!("connected");
                 self.status.authorized = Some(true);
                 self.status.connected = true;
-                self.status.flood_wait_until = None;
+                self.status.flood_wait_until.take_if(|until| *until <= chrono::Utc::now());
                 self.status.error = None;
                 debug_assert!(!connection.is_broken());
             }
@@ -353,6 +349,14 @@ impl Account {
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+}
+
+/// Drops what comes over an idle connection, until that breaks.
+async fn broken(connection: Option<&mut Connection>) {
+    match connection {
+        Some(connection) => connection.drain().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,5 +1,7 @@
 //! One order carried out: claim, connect, converse, record.
 
+mod end;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,19 +11,20 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, error, info, warn};
 
-use super::account::{Account, ConnectError, Ended, RunReply};
+use self::end::{End, judge, keep, no_connection, record, verdict};
+use super::account::{Account, Ended, RunReply};
 use super::advice::Advice;
 use super::recorder::RunRecorder;
 use crate::config::ChatRef;
 use crate::kernel::random_id::random_id;
-use crate::kernel::record::{Claim, ClaimHistory, ClaimResult, RunRecord, Trigger};
+use crate::kernel::record::{Claim, ClaimHistory, ClaimResult, Trigger};
 use crate::kernel::resume::resume_at;
 use crate::kernel::{Event, RunOrder, Work};
 use crate::ledger::LedgerError;
 use crate::names::{RunId, Slot};
 use crate::schedule::MissedPolicy;
 use crate::script::{JournalMark, Outcome, Script, Verdict};
-use crate::telegram::run::{self, Performed, Plan, RunError, stopped};
+use crate::telegram::run::{self, Plan, RunError, stopped};
 
 /// How long a person who asked for a run waits for a connection.
 const MANUAL_PATIENCE: Duration = Duration::from_secs(30);
@@ -49,17 +52,6 @@ struct Attempt {
     since: DateTime<Utc>,
     /// An earlier process claimed the slot.
     taken_up: bool,
-}
-
-/// How an attempt ended.
-struct End {
-    verdict: Verdict,
-    messages: Vec<i32>,
-    acted: bool,
-    /// Only a person can help, so that another attempt would be pointless.
-    is_final: bool,
-    /// There was no connection and nothing was done.
-    unreachable: bool,
 }
 
 /// Carries an order out and tells the kernel, whatever happens.
@@ -249,6 +241,9 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended
     if !codes.is_empty() {
         let _ = account.shared.events.send(Event::RpcErrors { codes });
     }
+    if let Some(trouble) = recorder.account_trouble.take().filter(|_| !end.verdict.outcome.is_done()) {
+        account.learn(&trouble);
+    }
     let unreachable = end.unreachable;
     let record = record(account, attempt, Some(started_at), end).await?;
     Ok(Some(Ended { record, unreachable }))
@@ -282,33 +277,13 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
     match tokio::spawn(conversation.instrument(Span::current())).await {
         Ok((connection, recorder, result)) => {
             account.connection = Some(connection);
-            (judge(account, result), Some(recorder))
+            (judge(account, !attempt.journal.is_empty(), result), Some(recorder))
         }
         Err(panic) => {
             error!(%panic, "a conversation ended in a panic; please report it");
             account.close();
             let verdict = verdict(Outcome::Interrupted, "an internal error ended the conversation; the log has more");
             (End { verdict, messages: Vec::new(), acted: true, is_final: true, unreachable: false }, None)
-        }
-    }
-}
-
-fn judge(account: &mut Account, result: Result<Performed, RunError>) -> End {
-    match result {
-        Ok(Performed { verdict, messages, acted }) => {
-            End { verdict, messages, acted, is_final: false, unreachable: false }
-        }
-        Err(error) => {
-            if let Some(call) = error.call() {
-                account.learn(call);
-            }
-            match &error {
-                RunError::Ledger(_) => {
-                    let verdict = verdict(Outcome::Interrupted, &error.to_string());
-                    End { verdict, messages: Vec::new(), acted: true, is_final: true, unreachable: false }
-                }
-                RunError::Call(_) | RunError::Chat(_) => End::failed(&error.to_string(), false),
-            }
         }
     }
 }
@@ -385,69 +360,6 @@ async fn review(account: &mut Account, order: RunOrder, history: ClaimHistory) -
     };
     let record = keep(account, record, Vec::new()).await?;
     Ok(Some(Ended { record, unreachable: false }))
-}
-
-async fn record(
-    account: &Account,
-    attempt: Attempt,
-    started_at: Option<DateTime<Utc>>,
-    end: End,
-) -> Result<RunRecord, String> {
-    let End { verdict, messages, acted, is_final, .. } = end;
-    let ended_at = Utc::now();
-    let mut record = RunRecord {
-        run_id: attempt.run_id,
-        key: attempt.order.key,
-        trigger: attempt.order.trigger,
-        fire_at: attempt.order.fire_at,
-        claimed_at: attempt.claimed_at,
-        started_at,
-        ended_at,
-        attempt: attempt.number,
-        outcome: verdict.outcome,
-        reason: verdict.reason,
-        evidence: serde_json::to_value(&verdict.evidence).unwrap_or_default(),
-        failed_step: verdict.failed_step,
-        resume_at: None,
-    };
-    // A person who asked for the run decides himself whether to ask again.
-    if !is_final && (record.trigger != Trigger::Manual || record.outcome == Outcome::Unknown) {
-        record.resume_at = resume_at(&record, attempt.order.task.retry, acted, ended_at);
-    }
-    info!(outcome = %record.outcome, reason = %record.reason, attempt = record.attempt, again_at = record.resume_at.map(tracing::field::display), "run ended");
-    keep(account, record, messages).await
-}
-
-async fn keep(account: &Account, record: RunRecord, messages: Vec<i32>) -> Result<RunRecord, String> {
-    insist(account, true, || account.shared.ledger.finish(record.clone())).await?;
-    let _ = account.shared.events.send(Event::Ended { record: Box::new(record.clone()), messages });
-    Ok(record)
-}
-
-fn no_connection(error: &ConnectError, acted: bool) -> End {
-    let mut end = End::failed(&error.to_string(), error.is_final());
-    end.unreachable = !acted && !error.is_final();
-    if acted {
-        end.verdict.outcome = Outcome::Interrupted;
-        end.is_final = true;
-    }
-    end
-}
-
-impl End {
-    fn failed(reason: &str, is_final: bool) -> Self {
-        Self {
-            verdict: verdict(Outcome::Failed, reason),
-            messages: Vec::new(),
-            acted: false,
-            is_final,
-            unreachable: false,
-        }
-    }
-}
-
-fn verdict(outcome: Outcome, reason: &str) -> Verdict {
-    Verdict { outcome, reason: reason.to_owned(), evidence: Vec::new(), failed_step: None }
 }
 
 /// Until when the slot may still be performed.

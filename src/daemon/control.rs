@@ -61,7 +61,8 @@ pub enum Request {
 
 /// What the daemon answers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "reply", rename_all = "snake_case")]
+// Not tagged inside: serde could not read the numbers that are keys of maps in a status then.
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// To [`Request::Status`].
     Status(Box<Status>),

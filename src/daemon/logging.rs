@@ -71,6 +71,16 @@ pub fn install(log: &Log) -> Result<LogControl, LoggingError> {
     Ok(LogControl { filter: handle })
 }
 
+/// Makes a line of the log of every panic: written as usual, its text would break the log's shape, and nobody could tell which
+/// account or run it belongs to.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(tracing::field::display);
+        let what = panic.payload_as_str().unwrap_or("without a text");
+        tracing::error!(place, "panic: {what}");
+    }));
+}
+
 fn filter(level: &str) -> Result<EnvFilter, LoggingError> {
     let directives = format!("{},{level}", QUIET.join(","));
     EnvFilter::builder().parse(directives).map_err(|cause| LoggingError::Level { level: level.to_owned(), cause })

@@ -10,6 +10,7 @@ use crate::ledger::LedgerHandle;
 use crate::ledger::transcript::{Transcript, TranscriptEvent, TranscriptLine};
 use crate::names::RunId;
 use crate::script::{Answer, ChatMessage, JournalMark, Quiet, Script, Step, Template, Verb, Verdict};
+use crate::telegram::error::CallError;
 use crate::telegram::run::{Note, Recorder};
 
 /// Keeps what one attempt does.
@@ -22,6 +23,8 @@ pub(super) struct RunRecorder {
     transcript: Option<Transcript>,
     /// Codes of errors that Telegram answered with.
     pub(super) error_codes: Vec<i32>,
+    /// The last error that concerns the account's other runs as well.
+    pub(super) account_trouble: Option<CallError>,
 }
 
 impl RunRecorder {
@@ -31,7 +34,7 @@ impl RunRecorder {
             .inspect_err(|error| warn!(%error, folder = %folder.display(), "this run has no transcript"))
             .ok();
         let steps = script.steps.iter().map(describe).collect();
-        Self { ledger, run_id, attempt, steps, transcript, error_codes: Vec::new() }
+        Self { ledger, run_id, attempt, steps, transcript, error_codes: Vec::new(), account_trouble: None }
     }
 
     /// The last line.
@@ -123,6 +126,9 @@ impl Recorder for RunRecorder {
             Note::Trouble(error) => {
                 warn!(%error, "trouble with Telegram");
                 self.error_codes.extend(error.code());
+                if matches!(error, CallError::FloodWait(_) | CallError::Unauthorised(_)) {
+                    self.account_trouble = Some(error.clone());
+                }
                 TranscriptEvent::Note { text: error.to_string() }
             }
         };

@@ -283,6 +283,8 @@ impl Kernel {
         active_since: &BTreeMap<PairKey, DateTime<Utc>>,
     ) -> Vec<Effect> {
         let mut effects = Vec::new();
+        // Before planning, which counts missed slots in the status of their tasks.
+        self.describe(&snapshot);
         let mut before = std::mem::take(&mut self.pairs);
         for task in snapshot.tasks.values().filter(|task| task.enabled) {
             for (index, account) in task.accounts.iter().enumerate() {

@@ -5,6 +5,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use grammers_client::Client;
@@ -45,6 +46,8 @@ pub struct Connection {
     /// What Telegram tells without being asked.
     pub updates: mpsc::Receiver<UpdatesLike>,
     runner: JoinHandle<()>,
+    /// A call was not answered in time: the other side may be gone without a word, and nothing else would notice.
+    silent: AtomicBool,
 }
 
 impl Connection {
@@ -66,7 +69,15 @@ impl Connection {
         let SenderPool { runner, handle, updates } =
             SenderPool::with_configuration(Arc::clone(&session), settings.api_id, parameters);
         let runner = tokio::spawn(runner.run());
-        Self { client: Client::new(handle), clock_offset: 0, settings, session, updates, runner }
+        Self {
+            client: Client::new(handle),
+            clock_offset: 0,
+            settings,
+            session,
+            updates,
+            runner,
+            silent: AtomicBool::new(false),
+        }
     }
 
     /// The session of the connection.
@@ -86,9 +97,20 @@ impl Connection {
         self.clock_offset = clock_offset;
     }
 
+    /// Drops updates until the connection breaks, so that messages of other chats do not pile up.
+    ///
+    /// grammers opens a broken connection with the next call only, and keeps the most memory that updates ever took.
+    pub async fn drain(&mut self) {
+        while let Some(updates) = self.updates.recv().await {
+            if matches!(updates, UpdatesLike::ConnectionClosed) {
+                return;
+            }
+        }
+    }
+
     /// Whether the connection cannot be used again.
     pub fn is_broken(&self) -> bool {
-        self.runner.is_finished()
+        self.silent.load(Ordering::Relaxed) || self.runner.is_finished()
     }
 
     /// Calls a method, at most for [`CALL_LIMIT`].
@@ -100,7 +122,11 @@ impl Connection {
     pub async fn call_within<R: tl::RemoteCall>(&self, limit: Duration, request: &R) -> Result<R::Return, CallError> {
         match tokio::time::timeout(limit, self.client.invoke(request)).await {
             Ok(result) => result.map_err(CallError::from),
-            Err(_) => Err(CallError::TimedOut(limit)),
+            Err(_) => {
+                self.silent.store(true, Ordering::Relaxed);
+                self.runner.abort();
+                Err(CallError::TimedOut(limit))
+            }
         }
     }
 

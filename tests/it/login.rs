@@ -1,13 +1,14 @@
 //! `tgsignd login`.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Stdio;
 
 use telegram_sim::Event;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::kit::{Invocation, Stage, tool, within_limit, world};
+use crate::kit::{Invocation, LOOK_AGAIN, Stage, tool, within_limit, world};
 
 const SIGN: &str = "schedule = '@yearly'\nchat = '@quick_bot'\nsteps = [{ send = '/sign' }]";
 
@@ -108,6 +109,26 @@ async fn a_running_daemon_uses_the_new_session_at_once() {
     daemon.stop().await;
 }
 
+/// Waits until the login has opened its terminal, which it does to turn the echo off, after the question was shown.
+async fn terminal_is_opened(stage: &Stage) {
+    let datadir = stage.datadir().to_str().unwrap().to_owned();
+    let is_login = |process: &Path| {
+        std::fs::read_link(process.join("exe")).is_ok_and(|program| program.ends_with("tgsignd"))
+            && std::fs::read_to_string(process.join("cmdline")).is_ok_and(|line| line.contains(&datadir))
+    };
+    let has_terminal = |process: &Path| {
+        let files = std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+        files.filter_map(|file| std::fs::read_link(file.path()).ok()).any(|file| file == Path::new("/dev/tty"))
+    };
+    loop {
+        let processes = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+        if processes.filter(|process| is_login(process)).any(|process| has_terminal(&process)) {
+            return;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
 #[tokio::test]
 async fn a_terminal_does_not_show_the_password() {
     let Some(script) = tool("script") else { return };
@@ -124,6 +145,7 @@ async fn a_terminal_does_not_show_the_password() {
     let mut screen = String::new();
     let mut shown = child.stdout.take().unwrap();
     within_limit(crate::kit::read_until(&mut shown, &mut screen, "password"), || "the question".to_owned()).await;
+    within_limit(terminal_is_opened(&stage), || "the terminal without echo".to_owned()).await;
     keyboard.write_all(b"correct horse\n").await.unwrap();
     within_limit(crate::kit::read_until(&mut shown, &mut screen, "dave is signed in as Dave"), || {
         "the end of the login".to_owned()

@@ -24,13 +24,11 @@ async fn stage() -> Stage {
     stage
 }
 
-/// Does the same with a daemon and without one.
+/// Does the same with a daemon and without one, at the same time.
 async fn both_ways<F: Future<Output = ()>>(check: impl Fn(Stage) -> F) {
-    check(stage().await).await;
-    let stage = stage().await;
-    let daemon = stage.daemon().await;
-    check(stage).await;
-    drop(daemon);
+    let (alone, through_daemon) = (stage().await, stage().await);
+    let _daemon = through_daemon.daemon().await;
+    tokio::join!(check(alone), check(through_daemon));
 }
 
 #[tokio::test]

@@ -22,7 +22,8 @@ async fn an_edit_is_in_force_at_once_and_a_bad_one_changes_nothing() {
     let told = daemon.says("two.toml:2:").await;
     assert_eq!(told.field("level"), "ERROR");
     let status = daemon.status_when(|status| status.config.last_reload_accepted == Some(false)).await;
-    assert_eq!(status.config.errors, [told.message()]);
+    let errors: Vec<_> = status.config.errors.iter().map(|error| error.replace("\n  ", "; ")).collect();
+    assert_eq!(errors, [told.message()]);
     let metrics = daemon.metrics().await;
     assert_eq!(metrics.metric("tgsignd_config_last_reload_successful", &[]), Some(0.0));
     assert_eq!(metrics.metric("tgsignd_config_reloads_total", &[("result", "rejected")]), Some(1.0));
@@ -76,6 +77,20 @@ async fn what_disappears_is_taken_away_only_when_it_stays_away() {
     let log = daemon.stop().await;
     let doubts = log.lines().iter().filter(|line| line.message().starts_with("tasks or accounts")).count();
     assert_eq!(doubts, 2, "{}", log.text());
+}
+
+#[tokio::test]
+async fn another_reading_at_once_is_no_second_opinion() {
+    let stage = Stage::new().await;
+    stage.task("one", SIGN);
+    let daemon = stage.daemon().await;
+    stage.remove("one.toml");
+    daemon.says("tasks or accounts have disappeared").await;
+    daemon.sighup();
+    daemon.says("SIGHUP").await;
+    assert!(daemon.status().await.tasks.contains_key("one"));
+    daemon.status_when(|status| status.tasks.is_empty()).await;
+    daemon.stop().await;
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Runs from their slot to their proof.
 
 use serde_json::Value;
+use tgsignd::daemon::datadir::Datadir;
 use tgsignd::script::Outcome;
 
 use crate::kit::{Stage, soon};
@@ -57,6 +58,67 @@ async fn a_scheduled_run_presses_the_button_and_keeps_the_proof() {
     let places: Vec<_> = told.iter().map(|text| transcript.find(text)).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in {transcript}");
 
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_that_ended_unknown_is_decided_by_what_the_bot_said_later() {
+    let stage = Stage::new().await;
+    let keys = "chat = '@silent_bot'\nsteps = [{ send = '/sign' }]\ntimeout = '2s'";
+    stage.task("silent", &format!("schedule = '@yearly'\n{keys}"));
+    let daemon = stage.daemon().await;
+    let asked = stage.tgsignd(&["once", "silent"]).ends().await;
+    assert_eq!(asked.code, Some(1), "{asked:?}");
+    let ended = daemon.run_ended("silent").await;
+    assert_eq!(ended.field("outcome"), "unknown", "{}", ended.text);
+    daemon.stop().await;
+    stage.centre.bot_says("silent", "alice", "签到成功");
+
+    // The first look is planned for a minute later; the ledger is told that it is due now.
+    let mut record = stage.runs().await.remove(0);
+    assert_eq!(record.resume_at, Some(record.ended_at + chrono::TimeDelta::minutes(1)));
+    record.resume_at = Some(record.ended_at);
+    let datadir = Datadir::open(&stage.datadir()).await.unwrap();
+    datadir.ledger.finish(record).await.unwrap();
+    datadir.ledger.close().await.unwrap();
+    drop(datadir);
+
+    let daemon = stage.daemon().await;
+    let found = daemon.says("the chat's history tells how the run ended").await;
+    assert_eq!(found.field("outcome"), "succeeded", "{}", found.text);
+    daemon.status_when(|status| status.tasks["silent"].accounts["alice"].last_success_at.is_some()).await;
+    daemon.stop().await;
+    assert_eq!(stage.sent("alice", "silent"), ["/sign"]);
+    let runs = stage.runs().await;
+    assert_eq!(runs.iter().map(|run| (run.outcome, run.resume_at)).collect::<Vec<_>>(), [(Outcome::Succeeded, None)]);
+}
+
+#[tokio::test]
+async fn a_failed_run_is_tried_again_as_the_task_says() {
+    let stage = Stage::new().await;
+    let keys = "chat = '@quick_bot'\nsteps = [{ send = '/fail' }]\nretry = { attempts = 3, delay = '1s' }";
+    stage.task("quick", &format!("schedule = '{}'\n{keys}", soon()));
+    let daemon = stage.daemon().await;
+    let ended = daemon.runs_ended("quick", 3).await;
+    assert!(ended.iter().all(|line| line.field("outcome") == "failed"), "{ended:#?}");
+    daemon.line(|line| line.field("alarm") == "failed").await;
     let log = daemon.stop().await;
-    assert!(log.lines().iter().all(crate::kit::Line::is_json), "{}", log.text());
+    assert_eq!(stage.sent("alice", "quick"), ["/fail"; 3]);
+    let attempts: Vec<_> = stage.runs().await.iter().map(|run| run.attempt).collect();
+    assert_eq!(attempts, [1, 2, 3]);
+    let alarms = log.lines().iter().filter(|line| line.field("alarm") == "failed").count();
+    assert_eq!(alarms, 1, "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_slot_that_comes_while_its_task_still_runs_is_skipped_and_recorded() {
+    let stage = Stage::new().await;
+    let keys = "chat = '@silent_bot'\nsteps = [{ send = '/sign' }]\ntimeout = '1m'";
+    stage.task("silent", &format!("schedule = '* * * * * *'\n{keys}"));
+    let daemon = stage.daemon().await;
+    stage.sees_message("alice", "silent").await;
+    let skipped = daemon.line(|line| line.message() == "slot not run: Skipped").await;
+    assert!(skipped.field("reason").contains("is still going on"), "{}", skipped.text);
+    daemon.kill9().await;
+    assert_eq!(stage.sent("alice", "silent"), ["/sign"]);
 }

@@ -29,6 +29,7 @@ use super::control::Call;
 use super::logging::LogControl;
 use super::ticker::{Ticker, Wake};
 use super::watcher::Watcher;
+use crate::config::Snapshot;
 use crate::kernel::status::Status;
 use crate::kernel::{Event, Kernel};
 use crate::names::AccountName;
@@ -55,7 +56,8 @@ struct Service {
     published: Instant,
     dirty: bool,
     stop: watch::Sender<bool>,
-    /// The digest of a workdir that lacks what is there now; a second reading that agrees puts it in force.
-    removal: Option<String>,
-    last_seen: Option<String>,
+    /// The digest of a workdir that lacks what is there now, and since when; a later reading that agrees puts it in force.
+    removal: Option<(String, Instant)>,
+    /// The first configuration in force: what needs a restart is what differs from it.
+    started_with: Option<Arc<Snapshot>>,
 }

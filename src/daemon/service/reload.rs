@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::Service;
@@ -53,25 +54,25 @@ impl Service {
         let Some(current) = self.kernel.snapshot().cloned() else { return };
         if current.digest == digest {
             self.removal = None;
-            self.last_seen = Some(digest);
             let config = &mut self.kernel.status().config;
             config.last_reload_accepted = Some(true);
+            config.from_last_good = false;
             config.errors.clear();
             self.dirty = true;
             return;
         }
         let diff = Diff::between(&current, &accepted.snapshot);
         let removes = !diff.tasks.removed.is_empty() || !diff.accounts.removed.is_empty();
-        if removes && self.removal.as_ref() != Some(&digest) {
-            info!("tasks or accounts have disappeared; the workdir is read again before they are taken away");
-            self.removal = Some(digest);
-            self.watcher.read_again_in(REMOVAL_PAUSE);
+        if removes && let Some(pause) = self.doubt(digest) {
+            self.watcher.read_again_in(pause);
             return;
         }
         for line in diff.to_string().lines() {
             info!("configuration: {line}");
         }
-        let restart_needed = diff.restart_needed.iter().map(|key| (*key).to_owned()).collect();
+        let first = self.started_with.as_deref().unwrap_or(&current);
+        let restart_needed = Diff::between(first, &accepted.snapshot).restart_needed;
+        let restart_needed = restart_needed.into_iter().map(str::to_owned).collect();
         if let Err(error) = self.put_in_force(accepted, true).await {
             error!(%error, "the new configuration waits: the ledger refused");
             self.kernel.status().ledger.error = Some(error.to_string());
@@ -81,6 +82,21 @@ impl Service {
         status.config.from_last_good = false;
         status.config.restart_needed = restart_needed;
         status.totals.reloads_accepted += 1;
+    }
+
+    /// How much longer a workdir that lacks something has to stay as it is.
+    fn doubt(&mut self, digest: String) -> Option<Duration> {
+        let now = Instant::now();
+        match &self.removal {
+            Some((doubted, since)) if *doubted == digest => {
+                REMOVAL_PAUSE.checked_sub(now - *since).filter(|rest| !rest.is_zero())
+            }
+            _ => {
+                info!("tasks or accounts have disappeared; the workdir is read again before they are taken away");
+                self.removal = Some((digest, now));
+                Some(REMOVAL_PAUSE)
+            }
+        }
     }
 
     /// One line for `systemctl status`.
@@ -104,7 +120,7 @@ impl Service {
         let snapshot = Arc::new(snapshot);
         let active_since = self.active_since(&snapshot).await?;
         self.removal = None;
-        self.last_seen = Some(snapshot.digest.clone());
+        self.started_with.get_or_insert_with(|| Arc::clone(&snapshot));
         if keep {
             let datadir = self.datadir.path.clone();
             let kept = tokio::task::spawn_blocking(move || last_good::keep(&datadir, &sources)).await;

@@ -128,7 +128,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         dirty: true,
         stop,
         removal: None,
-        last_seen: None,
+        started_with: None,
         datadir,
     };
     service.begin(accepted, from_last_good).await?;

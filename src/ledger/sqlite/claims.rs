@@ -13,7 +13,7 @@ use crate::script::Outcome;
 pub(super) fn claim(connection: &Connection, claim: &Claim) -> Result<ClaimResult, Fault> {
     let key = &claim.key;
     let inserted = connection
-        .prepare(
+        .prepare_cached(
             "INSERT INTO claims (run_id, task, account, slot, trigger, fire_at, claimed_at, script)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (task, account, slot) DO NOTHING",
         )?
@@ -41,7 +41,7 @@ fn holder(connection: &Connection, key: &RunKey) -> Result<ClaimResult, Fault> {
 
 fn row_of(connection: &Connection, run_id: &RunId) -> Result<i64, Fault> {
     connection
-        .prepare("SELECT id FROM claims WHERE run_id = ?1")?
+        .prepare_cached("SELECT id FROM claims WHERE run_id = ?1")?
         .query_row([run_id.as_str()], |row| row.get(0))
         .optional()?
         .ok_or_else(|| Fault::UnknownRun(run_id.clone()))
@@ -52,7 +52,7 @@ pub(super) fn journal(connection: &Connection, run_id: &RunId, entry: &JournalEn
     let mark =
         serde_json::to_string(&entry.mark).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     connection
-        .prepare("INSERT INTO journal (claim, at, attempt, mark, random_id) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .prepare_cached("INSERT INTO journal (claim, at, attempt, mark, random_id) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute((claim, from_instant(entry.at), entry.attempt, mark, entry.random_id))?;
     Ok(())
 }
@@ -60,7 +60,7 @@ pub(super) fn journal(connection: &Connection, run_id: &RunId, entry: &JournalEn
 pub(super) fn finish(connection: &Connection, record: &RunRecord) -> Result<(), Fault> {
     let claim = row_of(connection, &record.run_id)?;
     connection
-        .prepare(
+        .prepare_cached(
             "INSERT OR REPLACE INTO attempts (claim, attempt, started_at, ended_at, outcome, reason, evidence, failed_step)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
@@ -76,7 +76,7 @@ pub(super) fn finish(connection: &Connection, record: &RunRecord) -> Result<(), 
         ))?;
     // A closed claim stays closed: its script is gone.
     connection
-        .prepare(
+        .prepare_cached(
             "UPDATE claims SET
                  outcome = ?2,
                  resume_at = CASE WHEN closed_at IS NULL THEN ?3 END,

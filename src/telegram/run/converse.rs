@@ -114,7 +114,7 @@ impl<R: Recorder> Run<'_, R> {
                     if let Command::Finish(verdict) = command {
                         return Ok(Performed { verdict, messages: self.messages, acted: self.acted });
                     }
-                    let result = self.carry_out(command).await?;
+                    let result = Box::pin(self.carry_out(command)).await?;
                     commands.extend(self.conversation.handle(self.started.elapsed(), result));
                 }
             }

@@ -131,6 +131,7 @@ impl Daemon {
         self.sigterm();
         let status = self.exit().await;
         assert_eq!(status.code(), Some(0), "{}", self.log.text());
+        assert!(self.log.lines().iter().all(Line::is_json), "{}", self.log.text());
         self.log
     }
 }

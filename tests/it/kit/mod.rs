@@ -21,7 +21,7 @@ mod tools;
 use std::future::Future;
 use std::time::Duration;
 
-pub(crate) use command::{Invocation, read_until};
+pub(crate) use command::{Ended, Invocation, read_until};
 pub(crate) use daemon::Daemon;
 pub(crate) use http::{Answer, ask, ask_unix};
 pub(crate) use log::Line;

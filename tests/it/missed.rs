@@ -1,0 +1,67 @@
+//! Slots that passed while no daemon ran.
+
+use chrono::{TimeDelta, Utc};
+use tgsignd::config;
+use tgsignd::daemon::datadir::Datadir;
+use tgsignd::daemon::workdir;
+use tgsignd::kernel::record::{ActivePair, Trigger};
+use tgsignd::script::Outcome;
+
+use crate::kit::Stage;
+
+/// Alice and a task that was planned an hour ago, and has been in force for longer.
+async fn stage(missed: &str) -> Stage {
+    let stage = Stage::new().await;
+    let hour_ago = (Utc::now() - TimeDelta::hours(1)).format("%H:%M:%S");
+    let keys = "chat = '@quick_bot'\nsteps = [{ send = '/sign' }]";
+    stage.task("quick", &format!("schedule = '{hour_ago}'\nmissed = {missed}\n{keys}"));
+    let loaded = config::load(&workdir::read(&stage.workdir(), [].into()).unwrap()).unwrap();
+    let task = &loaded.snapshot.tasks["quick"];
+    let pair = ActivePair {
+        task: task.name.clone(),
+        account: task.accounts[0].clone(),
+        schedule: task.schedule_fingerprint.clone(),
+    };
+    let datadir = Datadir::open(&stage.datadir()).await.unwrap();
+    datadir.ledger.active_since(vec![pair], Utc::now() - TimeDelta::hours(2)).await.unwrap();
+    datadir.ledger.close().await.unwrap();
+    stage
+}
+
+#[tokio::test]
+async fn a_missed_slot_runs_late_and_once() {
+    let stage = stage("{ policy = 'run-once', within = '6h' }").await;
+    let daemon = stage.daemon().await;
+    assert_eq!(daemon.run_ended("quick").await.field("outcome"), "succeeded");
+    daemon.stop().await;
+    let again = stage.daemon().await;
+    let status = again.status().await;
+    assert!(status.running.is_empty() && status.tasks["quick"].missed.is_empty(), "{status:#?}");
+    again.stop().await;
+    assert_eq!(stage.sent("alice", "quick"), ["/sign"]);
+    let runs = stage.runs().await;
+    assert_eq!(
+        runs.iter().map(|run| (run.trigger, run.outcome)).collect::<Vec<_>>(),
+        [(Trigger::Late, Outcome::Succeeded)]
+    );
+}
+
+#[tokio::test]
+async fn a_slot_that_is_not_made_up_for_is_recorded_and_alarmed() {
+    for (missed, reason) in [("{ policy = 'skip' }", "policy"), ("{ within = '10m' }", "window_passed")] {
+        let stage = stage(missed).await;
+        let daemon = stage.daemon().await;
+        let alarm = daemon.line(|line| line.field("alarm") == "missed").await;
+        assert_eq!((alarm.field("task"), alarm.field("level")), ("quick", "ERROR"));
+        daemon.status_when(|status| !status.tasks["quick"].missed.is_empty()).await;
+        let labels = [("task", "quick"), ("reason", reason)];
+        assert_eq!(daemon.metrics().await.metric("tgsignd_schedule_missed_runs_total", &labels), Some(1.0));
+        daemon.stop().await;
+        let runs = stage.runs().await;
+        assert_eq!(runs.iter().map(|run| run.outcome).collect::<Vec<_>>(), [Outcome::Missed], "{missed}");
+        assert_eq!(stage.sent("alice", "quick"), [""; 0]);
+        // It is told once.
+        let again = stage.daemon().await.stop().await;
+        assert!(!again.text().contains("\"missed\""), "{}", again.text());
+    }
+}
