@@ -68,7 +68,7 @@ async fn model() -> String {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = Vec::new();
             let mut buffer = [0; 65536];
-            while !request.ends_with(b"]}") {
+            while !request.ends_with(b"\"model\":\"seer\"}") {
                 let read = stream.read(&mut buffer).await.unwrap();
                 assert!(read > 0, "the request broke off");
                 request.extend_from_slice(&buffer[..read]);
