@@ -109,3 +109,31 @@ fn program(value: Value<'_>) -> Option<Vec<String>> {
     }
     Some(words)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
+
+    use crate::config::{self, Ai, FileContent, Sources};
+
+    fn ai(settings: &str, environment: &[(&str, &str)]) -> Option<Ai> {
+        let text = format!("version = 1\n{settings}");
+        let files = [("tgsignd.toml".to_owned(), FileContent::Bytes(text.into_bytes()))].into();
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        config::load(&Sources { files, environment }).unwrap().snapshot.ai
+    }
+
+    #[test]
+    fn variables_win_over_the_file_and_a_key_alone_asks_nobody() {
+        assert_eq!(ai("", &[]), None);
+        assert_eq!(ai("", &[("OPENAI_API_KEY", "sk")]), None);
+        let found = ai("", &[("OPENAI_API_KEY", "sk"), ("OPENAI_MODEL", "seer")]).unwrap();
+        assert_eq!((found.endpoints[0].base_url.as_str(), found.endpoints[0].model.as_str()), (super::OPENAI, "seer"));
+        assert!(found.endpoints[0].key.is_some());
+        assert!(!format!("{found:?}").contains("sk"), "{found:?}");
+        let file = "[ai]\nbase_url = 'http://127.0.0.1:1/v1'\nmodel = 'a'\nfallbacks = [{ model = 'b' }]\n";
+        let found = ai(file, &[("OPENAI_MODEL", "c"), ("OPENAI_BASE_URL", "https://h/v1")]).unwrap();
+        let all: Vec<_> = found.endpoints.iter().map(|one| (one.base_url.as_str(), one.model.as_str())).collect();
+        assert_eq!(all, [("https://h/v1", "c"), (super::OPENAI, "b")]);
+    }
+}
