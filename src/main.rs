@@ -22,7 +22,8 @@ mod allocator {
     /// Starts the program again in this same process with the setting, unless there is one.
     pub(super) fn settle() {
         let (name, value) = THRESHOLD;
-        if std::env::var_os(name).is_some() {
+        // Only the daemon has connections to lose; short commands are faster without.
+        if std::env::var_os(name).is_some() || !std::env::args_os().any(|argument| argument == "run") {
             return;
         }
         let Ok(program) = std::env::current_exe() else { return };

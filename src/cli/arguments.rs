@@ -78,6 +78,9 @@ pub struct CheckArgs {
     /// Also read every secret that the files refer to
     #[arg(long)]
     pub resolve: bool,
+    /// Also say in words when each task runs, with its next slots in local time
+    #[arg(long)]
+    pub explain: bool,
 }
 
 /// Arguments of `plan`.

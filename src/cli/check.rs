@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::arguments::CheckArgs;
+use super::explain::{Explanation, explain};
 use super::output::colours;
 use super::{Cli, CliError, Exit, Format, workdir};
 use crate::config::{self, Diagnostic, Severity};
@@ -20,6 +21,9 @@ struct Report {
     unresolved: Vec<Unresolved>,
     tasks: usize,
     accounts: usize,
+    /// When each task runs; only with `--explain`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    explanations: Vec<Explanation>,
 }
 
 #[derive(Debug, Serialize)]
@@ -30,7 +34,7 @@ struct Unresolved {
 
 /// Prints every finding to stderr and a summary to stdout, or all of it as JSON to stdout.
 pub fn run(cli: &Cli, arguments: &CheckArgs) -> Result<Exit, CliError> {
-    let report = report(config::load(&workdir::sources(cli)?), arguments.resolve);
+    let report = report(config::load(&workdir::sources(cli)?), arguments, chrono::Utc::now());
     match cli.format {
         Format::Json => print_json(&report),
         Format::Text => {
@@ -48,10 +52,14 @@ pub(super) fn unless_the_reader_left(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 
-fn report(loaded: Result<config::Loaded, Vec<Diagnostic>>, resolve: bool) -> Report {
+fn report(
+    loaded: Result<config::Loaded, Vec<Diagnostic>>,
+    arguments: &CheckArgs,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Report {
     match loaded {
         Ok(loaded) => {
-            let unresolved: Vec<_> = if resolve { secrets::try_all(&loaded.snapshot) } else { Vec::new() }
+            let unresolved: Vec<_> = if arguments.resolve { secrets::try_all(&loaded.snapshot) } else { Vec::new() }
                 .into_iter()
                 .map(|(key, error)| Unresolved { key, message: error.to_string() })
                 .collect();
@@ -62,6 +70,7 @@ fn report(loaded: Result<config::Loaded, Vec<Diagnostic>>, resolve: bool) -> Rep
                 unresolved,
                 tasks: loaded.snapshot.tasks.len(),
                 accounts: loaded.snapshot.accounts.len(),
+                explanations: if arguments.explain { explain(&loaded.snapshot, now) } else { Vec::new() },
             }
         }
         Err(findings) => {
@@ -84,6 +93,9 @@ fn print_text(report: &Report, colours: bool, findings: &mut dyn Write, summary:
     for Unresolved { key, message } in &report.unresolved {
         let line = format!("{key}: error: {message}");
         writeln!(findings, "{}", coloured(&line, Severity::Error, colours))?;
+    }
+    for explanation in &report.explanations {
+        write!(summary, "{}", explanation.text())?;
     }
     let errors = match report.errors.len() + report.unresolved.len() {
         0 => "no errors".to_owned(),

@@ -4,6 +4,7 @@
 
 mod arguments;
 pub mod check;
+mod explain;
 mod login;
 mod logs;
 mod once;

@@ -11,7 +11,7 @@ use super::arguments::{Cli, Format, PlanArgs};
 use super::output::{CliError, Exit};
 use crate::config::{Snapshot, Task};
 use crate::names::{AccountName, TaskName};
-use crate::schedule::{PlannedRun, PlannedTask, Seed, duration, plan};
+use crate::schedule::{PlannedRun, PlannedTask, Seed, describe, duration, plan};
 
 /// How many runs a table for people holds; JSON has them all.
 const TABLE_ROWS: usize = 1_000;
@@ -82,12 +82,19 @@ fn select<'a>(
     let (enabled, disabled): (Vec<&Task>, Vec<&Task>) = named.into_iter().partition(|task| task.enabled);
     let mut notes: Vec<String> =
         disabled.iter().map(|task| format!("{} is disabled and has no runs", task.name)).collect();
-    if seed.is_none() && enabled.iter().any(|task| !task.timing.jitter.is_zero()) {
+    if seed.is_none() && enabled.iter().any(|task| task.timing.is_spread()) {
         notes.push("times are without jitter, which is drawn when the daemon first starts".to_owned());
+    }
+    for task in enabled.iter().filter(|task| task.timing.schedule.period().is_some()) {
+        notes.push(format!("{} runs {}: `tgsignd status` knows when that was", task.name, describe(&task.timing)));
+    }
+    if args.task.is_some() {
+        notes.extend(enabled.iter().map(|task| format!("{}: {}", task.name, describe(&task.timing))));
     }
     let tasks = enabled.into_iter().map(|task| PlannedTask {
         name: &task.name,
         accounts: &task.accounts,
+        quiet: snapshot.quiet_hours(task),
         timing: &task.timing,
     });
     Ok(Selection { snapshot, runs: Box::new(plan(tasks, seed, from, until)), notes })
@@ -162,9 +169,11 @@ mod tests {
                 schedule: Schedule::parse(&[entry]).unwrap(),
                 jitter,
                 stagger: Duration::from_secs(30),
+                window_end: None,
                 missed: MissedPolicy::Skip,
                 deadline: None,
             },
+            once_per_day: false,
             timeout: Duration::from_mins(3),
             retry: Retry { attempts: 1, delay: Duration::ZERO },
             chat: ChatRef::Id(1),

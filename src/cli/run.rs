@@ -2,24 +2,26 @@
 
 use super::arguments::RunArgs;
 use super::{Cli, CliError, Exit, workdir};
-use crate::config::{self, Log, LogFormat};
+use crate::config::{Log, LogFormat};
 use crate::daemon::datadir::DatadirError;
+use crate::daemon::reload::Accepted;
 use crate::daemon::service::{self, Options, StartError};
-use crate::daemon::{logging, workdir as reader};
+use crate::daemon::watcher::Watcher;
+use crate::daemon::{logging, reload, workdir as reader};
 
 /// Threads that work on connections: one would do for the traffic, the second keeps the loop going while one verifies a key.
 const WORKERS: usize = 2;
 
 /// Runs until a signal.
 pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
-    let options = Options {
-        workdir: workdir::path(cli),
-        datadir: workdir::datadir(cli),
-        strict: arguments.strict,
-        environment: reader::process_environment(),
-    };
-    let log = logging::install(&log_settings(cli, &options))
+    let (workdir, environment) = (workdir::path(cli), reader::process_environment());
+    // Watched before it is read, so that no change falls in between.
+    let watcher = Watcher::start(&workdir);
+    let first = reload::read(&workdir, environment.clone());
+    let log = logging::install(&log_settings(cli, first.as_ref().ok()))
         .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
+    let options =
+        Options { workdir, watcher, first, datadir: workdir::datadir(cli), strict: arguments.strict, environment };
     logging::log_panics();
     // `-v` is for this process and is not undone by a reload.
     let log = (cli.verbose == 0).then_some(log);
@@ -52,12 +54,10 @@ fn exit(error: &StartError) -> Exit {
     }
 }
 
-/// How to log before the configuration is in force: as it says if it can be read, else as usual.
-fn log_settings(cli: &Cli, options: &Options) -> Log {
-    let read = reader::read(&options.workdir, options.environment.clone()).ok();
-    let loaded = read.and_then(|sources| config::load(&sources).ok());
-    let mut log =
-        loaded.map_or_else(|| Log { format: LogFormat::Auto, level: "info".to_owned() }, |loaded| loaded.snapshot.log);
+/// How to log before a configuration is in force: as the workdir says if it is valid, else as usual.
+fn log_settings(cli: &Cli, first: Option<&Accepted>) -> Log {
+    let mut log = first
+        .map_or_else(|| Log { format: LogFormat::Auto, level: "info".to_owned() }, |first| first.snapshot.log.clone());
     match cli.verbose {
         0 => {}
         1 => "info,tgsignd=debug".clone_into(&mut log.level),

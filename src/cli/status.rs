@@ -32,7 +32,7 @@ pub(super) fn run(cli: &Cli, arguments: &StatusArgs) -> Result<Exit, CliError> {
         if !status.tasks.contains_key(task) {
             return Err(CliError::new(Exit::Usage, format!("there is no task {task}")));
         }
-        status.tasks.retain(|name, _| name == task);
+        Arc::make_mut(&mut status.tasks).retain(|name, _| name == task);
     }
     match cli.format {
         Format::Json => print(&json_line(&Report { daemon_running: running, status: &status })?)?,
@@ -114,7 +114,7 @@ fn accounts(status: &Status) -> Table {
 
 fn tasks(status: &Status) -> Table {
     let mut table = table(&["TASK", "ACCOUNT", "NEXT", "LAST", "OUTCOME", "WORDS"]);
-    for (task, state) in &status.tasks {
+    for (task, state) in status.tasks.as_ref() {
         for (account, pair) in &state.accounts {
             table.add_row(row(task, state.enabled, account.as_str(), pair));
         }

@@ -15,7 +15,6 @@
 mod diagnostic;
 mod diff;
 mod document;
-mod duration;
 mod keys;
 mod load;
 mod reader;

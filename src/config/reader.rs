@@ -8,10 +8,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Place};
-use super::duration;
 use super::keys::{Key, Shape, TableKeys};
 use super::suggest;
-use crate::schedule::duration::parse as parse_duration;
+use crate::schedule::duration::{self, parse as parse_duration};
 
 /// What was found for a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +85,10 @@ impl<'a> Value<'a> {
     }
 
     /// Where the key of the value stands.
+    pub(super) fn name(&self) -> &'a str {
+        self.name
+    }
+
     pub(super) fn key_place(&self) -> Place<'a> {
         self.key_place
     }
@@ -141,10 +144,10 @@ impl<'a> Value<'a> {
         };
         let (least, most) = (Duration::from_secs(least), Duration::from_secs(most));
         if duration < least {
-            return self.refuse(format!("`{}` must be at least {}", self.name, duration::format(least)));
+            return self.refuse(format!("`{}` must be at least {}", self.name, duration::words(least)));
         }
         if duration > most {
-            return self.refuse(format!("`{}` must be at most {}", self.name, duration::format(most)));
+            return self.refuse(format!("`{}` must be at most {}", self.name, duration::words(most)));
         }
         Some(duration)
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::secret::{Secret, SecretRef};
 use crate::names::{AccountName, TaskName};
-use crate::schedule::Timing;
+use crate::schedule::{Quiet, Timing};
 use crate::script::Script;
 
 /// One consistent, valid reading of the workdir and the environment.
@@ -32,6 +32,13 @@ pub struct Snapshot {
     pub accounts: BTreeMap<AccountName, Arc<Account>>,
     /// Tasks by name, the disabled ones too.
     pub tasks: BTreeMap<TaskName, Arc<Task>>,
+}
+
+impl Snapshot {
+    /// The quiet hours of the accounts of a task, in their order.
+    pub fn quiet_hours(&self, task: &Task) -> Vec<Option<Quiet>> {
+        task.accounts.iter().map(|account| self.accounts.get(account)?.quiet).collect()
+    }
 }
 
 /// How Telegram is reached; `[telegram]`, `TG_API_ID`, `TG_API_HASH` and `TG_PROXY`.
@@ -191,6 +198,19 @@ pub struct Account {
     pub phone: Option<Secret<String>>,
     /// Overrides `[telegram] proxy`.
     pub proxy: Option<ProxyUrl>,
+    /// Hours in which nothing is begun.
+    pub quiet: Option<Quiet>,
+    /// The most attempts in a time.
+    pub at_most: Option<Budget>,
+}
+
+/// The most attempts that an account begins in a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// At least 1.
+    pub runs: u32,
+    /// In any time of this length.
+    pub per: Duration,
 }
 
 /// One task.
@@ -204,6 +224,8 @@ pub struct Task {
     pub accounts: Vec<AccountName>,
     /// When.
     pub timing: Timing,
+    /// A slot is skipped when the task was done before on its local day.
+    pub once_per_day: bool,
     /// Limit of one attempt.
     pub timeout: Duration,
     /// What happens after a failed attempt.

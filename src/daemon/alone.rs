@@ -12,9 +12,8 @@ use super::datadir::{Datadir, DatadirError};
 use super::reload;
 use crate::ai::Budget;
 use crate::config::Snapshot;
-use crate::kernel::engine::OnceError;
 use crate::kernel::status::{Build, Status};
-use crate::kernel::{Event, Kernel, Seeds};
+use crate::kernel::{Event, Kernel, OnceError, Seeds};
 use crate::names::{AccountName, TaskName};
 use crate::schedule::Seed;
 
@@ -38,6 +37,7 @@ async fn kernel(datadir: &Datadir, snapshot: Arc<Snapshot>) -> Result<Kernel, Al
         seed: Seed(datadir.instance.install_seed),
         positions: datadir.ledger.positions().await?,
         open: Vec::new(),
+        starts: Vec::new(),
     };
     let build = Build { version: env!("CARGO_PKG_VERSION").to_owned(), revision: None, rustc: None };
     let now = Utc::now();

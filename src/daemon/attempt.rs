@@ -77,12 +77,12 @@ pub(super) async fn carry_out(account: &mut Account, order: RunOrder, reply: Opt
 async fn execute(account: &mut Account, order: RunOrder) -> Result<Option<Ended>, String> {
     let attempt = match &order.work {
         Work::First => claim(account, order).await?,
-        Work::Again { run_id, attempt } => {
+        Work::Again { run_id, attempt, .. } => {
             let (run_id, number) = (run_id.clone(), *attempt);
             let history = recall(account, &run_id).await?;
             again(order, run_id, number, &history)?
         }
-        Work::Review { run_id, left_behind: None } => {
+        Work::Review { run_id, left_behind: None, .. } => {
             let run_id = run_id.clone();
             let history = recall(account, &run_id).await?;
             Span::current().record("run_id", run_id.as_str());

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::account::Ended;
-use crate::kernel::engine::OnceError;
+use crate::kernel::event::OnceError;
 use crate::kernel::record::RunRecord;
 use crate::kernel::status::Status;
 use crate::names::{AccountName, TaskName};

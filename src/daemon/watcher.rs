@@ -26,6 +26,8 @@ const POLL: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Watcher {
     inotify: Option<RecommendedWatcher>,
+    /// Why the operating system tells nothing.
+    trouble: Option<notify::Error>,
     dirty: mpsc::Receiver<()>,
     /// Since when there is something to read, and when the last event came.
     since: Option<(Instant, Instant)>,
@@ -44,13 +46,22 @@ impl Watcher {
             // A full channel means that the loop knows already.
             let _ = sender.try_send(());
         };
-        let inotify = notify::recommended_watcher(told)
-            .and_then(|mut watcher| watcher.watch(workdir, RecursiveMode::Recursive).map(|()| watcher))
-            .inspect_err(|error| warn!(%error, "the workdir cannot be watched; it is read every {}s", POLL.as_secs()))
-            .ok();
-        let mut watcher = Self { inotify, dirty, since: None, next_rescan: Instant::now() };
+        let watching = notify::recommended_watcher(told)
+            .and_then(|mut watcher| watcher.watch(workdir, RecursiveMode::Recursive).map(|()| watcher));
+        let (inotify, trouble) = match watching {
+            Ok(watcher) => (Some(watcher), None),
+            Err(error) => (None, Some(error)),
+        };
+        let mut watcher = Self { inotify, trouble, dirty, since: None, next_rescan: Instant::now() };
         watcher.was_read();
         watcher
+    }
+
+    /// Logs why the folder is polled, if it is; for after the log was set up.
+    pub fn tell_trouble(&self) {
+        if let Some(error) = &self.trouble {
+            warn!(%error, "the workdir cannot be watched; it is read every {}s", POLL.as_secs());
+        }
     }
 
     /// The mechanism, for the status.

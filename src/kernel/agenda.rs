@@ -22,6 +22,8 @@ pub enum Item {
     Deadline(PairKey, Slot),
     /// Own messages of a run are to be deleted.
     Delete(PairKey, RunId),
+    /// An account whose quiet hours or budget held its queue up may go on.
+    Queue(AccountName),
 }
 
 /// A queue ordered by instant; entries of one instant come in the order of their names, so that runs are reproducible.

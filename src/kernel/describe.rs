@@ -1,35 +1,43 @@
 //! Keeping the observable status in step.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::agenda::PairKey;
 use super::engine::Kernel;
 use super::record::{Position, RunRecord};
 use super::status::{LastRun, MissedReason, NextRun, PairStatus, TaskStatus};
-use crate::config::Snapshot;
+use crate::config::{Snapshot, Task};
+use crate::names::{AccountName, TaskName};
 use crate::script::Outcome;
 
 /// The evidence in `status` and in alarms is one line of a terminal.
 const EVIDENCE_CHARACTERS: usize = 120;
 
 impl Kernel {
-    /// Adds what is new in the configuration and drops what is gone; counters of what stays go on.
-    pub(super) fn describe(&mut self, snapshot: &Arc<Snapshot>) {
+    /// A task that is new or was changed; counters of what stays go on.
+    pub(super) fn describe(&mut self, task: &Task) {
+        let statuses = Arc::make_mut(&mut self.status.tasks);
+        let status = Arc::make_mut(statuses.entry(task.name.clone()).or_default());
+        status.enabled = task.enabled;
+        let stays: BTreeSet<&AccountName> = task.accounts.iter().collect();
+        status.accounts.retain(|name, _| stays.contains(name));
+        for account in &task.accounts {
+            let key = (task.name.clone(), account.clone());
+            let position = self.positions.get(&key);
+            let pair = status.accounts.entry(account.clone()).or_insert_with(|| seeded(position));
+            pair.next = self.pairs.get(&key).and_then(super::pair::Pair::next_run);
+        }
+    }
+
+    /// Drops what is gone, and adds accounts that are new.
+    pub(super) fn describe_all(&mut self, snapshot: &Arc<Snapshot>) {
         self.status.accounts.retain(|name, _| snapshot.accounts.contains_key(name));
         for name in snapshot.accounts.keys() {
             self.status.accounts.entry(name.clone()).or_default();
         }
-        self.status.tasks.retain(|name, _| snapshot.tasks.contains_key(name));
-        for task in snapshot.tasks.values() {
-            let status = self.status.tasks.entry(task.name.clone()).or_insert_with(TaskStatus::default);
-            status.enabled = task.enabled;
-            status.accounts.retain(|name, _| task.accounts.contains(name));
-            for account in &task.accounts {
-                let key = (task.name.clone(), account.clone());
-                let position = self.positions.get(&key);
-                let pair = status.accounts.entry(account.clone()).or_insert_with(|| seeded(position));
-                pair.next = self.pairs.get(&key).and_then(super::pair::Pair::next_run);
-            }
+        if self.status.tasks.len() != snapshot.tasks.len() {
+            Arc::make_mut(&mut self.status.tasks).retain(|name, _| snapshot.tasks.contains_key(name));
         }
     }
 
@@ -60,23 +68,33 @@ impl Kernel {
     }
 
     pub(super) fn count(&mut self, key: &PairKey, outcome: Outcome) {
-        if let Some(task) = self.status.tasks.get_mut(&key.0) {
-            *task.outcomes.entry(outcome).or_default() += 1;
+        self.count_outcomes(key, outcome, 1);
+    }
+
+    pub(super) fn count_missed(&mut self, key: &PairKey, reason: MissedReason, slots: usize) {
+        self.count_outcomes(key, Outcome::Missed, slots);
+        if let Some(task) = self.task_status(&key.0) {
+            *task.missed.entry(reason).or_default() += slots as u64;
+        }
+        if let Some(pair) = self.pair_status(key).filter(|_| reason != MissedReason::Coalesced) {
+            pair.consecutive_failures =
+                pair.consecutive_failures.saturating_add(u32::try_from(slots).unwrap_or(u32::MAX));
         }
     }
 
-    pub(super) fn count_missed(&mut self, key: &PairKey, reason: MissedReason) {
-        self.count(key, Outcome::Missed);
-        if let Some(task) = self.status.tasks.get_mut(&key.0) {
-            *task.missed.entry(reason).or_default() += 1;
+    fn count_outcomes(&mut self, key: &PairKey, outcome: Outcome, slots: usize) {
+        if let Some(task) = self.task_status(&key.0) {
+            *task.outcomes.entry(outcome).or_default() += slots as u64;
         }
-        if let Some(pair) = self.pair_status(key).filter(|_| reason != MissedReason::Coalesced) {
-            pair.consecutive_failures += 1;
-        }
+    }
+
+    /// To be changed: what was published keeps its own copy.
+    fn task_status(&mut self, task: &TaskName) -> Option<&mut TaskStatus> {
+        Arc::make_mut(&mut self.status.tasks).get_mut(task).map(Arc::make_mut)
     }
 
     fn pair_status(&mut self, key: &PairKey) -> Option<&mut PairStatus> {
-        self.status.tasks.get_mut(&key.0)?.accounts.get_mut(&key.1)
+        self.task_status(&key.0)?.accounts.get_mut(&key.1)
     }
 }
 

@@ -2,7 +2,12 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`engine`] | [`Kernel`]: what happens when |
+//! | [`event`] | what the kernel is told |
+//! | [`engine`] | [`Kernel`]: its state, and which part takes in which event |
+//! | `load` | a configuration comes into force |
+//! | `fire` | what is due: slots, further attempts, deadlines |
+//! | `queue`, `lane` | orders wait for their account: priorities, quiet hours, budget |
+//! | `ended` | orders come back |
 //! | [`agenda`] | what is due next |
 //! | `pair` | one account of one task: handled and planned slots |
 //! | `describe` | keeping the status in step |
@@ -14,14 +19,24 @@
 
 pub mod agenda;
 mod describe;
+mod ended;
 pub mod engine;
+pub mod event;
+mod fire;
+mod lane;
+mod load;
 pub mod order;
 mod pair;
+mod queue;
 pub mod random_id;
 pub mod record;
 pub mod resume;
 pub mod status;
 
 pub use describe::evidence_line;
-pub use engine::{Event, Kernel, Seeds};
+pub use engine::Kernel;
+pub use event::{Event, OnceError, Seeds};
 pub use order::{Alarm, Effect, RunOrder, Work};
+
+#[cfg(test)]
+mod tests;

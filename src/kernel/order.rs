@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::record::{ClaimHistory, NotRun, Trigger};
+use super::record::{ClaimHistory, NotRun, RunRecord, Trigger};
 use crate::config::Task;
 use crate::names::{AccountName, RunId, RunKey};
 use crate::script::Outcome;
@@ -22,6 +22,13 @@ pub enum Effect {
         what: NotRun,
         /// One line for people.
         reason: String,
+    },
+    /// Keep that a claim is not taken up again: its last attempt is its end. The record has no `resume_at`.
+    Close(Box<RunRecord>),
+    /// Say which claims of an account are open, as [`Event::Recovered`](super::Event::Recovered).
+    Recover {
+        /// The account.
+        account: AccountName,
     },
     /// Delete the own messages of a run.
     Delete {
@@ -62,17 +69,31 @@ pub enum Work {
         run_id: RunId,
         /// From 2.
         attempt: u32,
+        /// How the one before ended.
+        last: Box<RunRecord>,
     },
     /// Read the chat's history again: the last attempt's outcome is unknown, or the daemon stopped in the middle of it.
     Review {
         /// The claim.
         run_id: RunId,
+        /// How the attempt ended; `None` when it did not.
+        last: Option<Box<RunRecord>>,
         /// What a crash left behind; `None` when the ledger has to be asked.
         left_behind: Option<Box<ClaimHistory>>,
     },
 }
 
 impl RunOrder {
+    /// Whether it is in the middle of something that a crash cut off.
+    pub fn is_left_behind(&self) -> bool {
+        matches!(self.work, Work::Review { left_behind: Some(_), .. })
+    }
+
+    /// Whether it counts for the account's budget: reading a chat does not.
+    pub(super) fn counts(&self) -> bool {
+        !matches!(self.work, Work::Review { last: Some(_), .. })
+    }
+
     /// Number of the attempt; a review looks at an attempt that is over.
     pub fn attempt(&self) -> u32 {
         match &self.work {

@@ -1,5 +1,6 @@
 //! One account of one task: which slots are handled, which one is planned.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +11,14 @@ use super::record::{Position, RunRecord};
 use super::status::MissedReason;
 use crate::config::Task;
 use crate::names::{RunId, Slot};
-use crate::schedule::{self, MissedPolicy, Seed};
+use crate::schedule::{self, LostSlots, MissedPolicy, Place, Quiet, Seed, Timing};
 
 /// A run that begins this much after its instant is on time; beyond it the missed-run policy decides. It has room for a slow
 /// start and a busy machine, and is short beside any window worth writing down.
 pub(super) const MISFIRE_GRACE: Duration = Duration::from_secs(60);
+
+/// The distance of two neighbouring instants that can be slots.
+const SECOND: TimeDelta = TimeDelta::seconds(1);
 
 /// A slot that waits for its instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,44 +49,93 @@ pub(super) struct Pair {
     index: usize,
     /// Slots at or before this instant are handled, or were never this pair's.
     floor: DateTime<Utc>,
+    /// The newest slot that was handled.
+    handled: Option<Slot>,
     pub(super) planned: Option<Planned>,
     /// The slot that was ordered last, and when it was to begin.
     pub(super) fired: Option<(Slot, DateTime<Utc>)>,
     pub(super) waiting: Option<Waiting>,
     /// The latest slot whose sign-in is done.
     pub(super) done: Option<Slot>,
+    /// When a run last ended as done.
+    pub(super) success_at: Option<DateTime<Utc>>,
     pub(super) to_delete: Option<(RunId, Vec<i32>)>,
 }
 
-/// What planning found out about slots that passed.
+/// What planning found out about slots that passed, or will pass in quiet hours.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) late: Option<Slot>,
-    pub(super) lost: Vec<(Slot, MissedReason)>,
+    pub(super) lost: LostSlots,
+    /// Why they are lost; without lost slots it means nothing.
+    pub(super) reason: Option<MissedReason>,
+    /// Slots that a later one of the same night stands for.
+    pub(super) rested: LostSlots,
 }
 
 impl Pair {
     pub(super) fn new(task: Arc<Task>, index: usize, since: DateTime<Utc>, position: Option<&Position>) -> Self {
-        let handled = position.and_then(|position| position.last_slot).map(Slot::instant);
+        let handled = position.and_then(|position| position.last_slot);
         let done = position.and_then(|position| position.last.as_ref());
         Self {
             task,
             index,
-            floor: handled.map_or(since, |handled| handled.max(since)),
+            floor: handled.map_or(since, |handled| handled.instant().max(since)),
+            handled,
             planned: None,
             fired: None,
             waiting: None,
             done: done.filter(|last| last.outcome.is_done()).map(|last| last.slot),
+            success_at: position.and_then(|position| position.last_success_at),
             to_delete: None,
         }
     }
 
-    /// The pair after a reload. The slots stay when the schedule did.
-    pub(super) fn with_task(mut self, task: Arc<Task>, index: usize, since: DateTime<Utc>) -> Self {
-        self.floor = self.floor.max(since);
-        self.planned = None;
+    /// The pair after a change of its task. Slots of another schedule that had come and not begun are given up, but for the
+    /// one that was about to begin, if the new schedule has it too: that one begins now, because after a restart nobody
+    /// would know of it. Returns this one, and those that are given up.
+    pub(super) fn change(
+        &mut self,
+        task: Arc<Task>,
+        index: usize,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> (Option<Slot>, Vec<Slot>) {
+        let same_slots = self.task.schedule_fingerprint == task.schedule_fingerprint;
+        let mut due = if same_slots { Vec::new() } else { self.due(now).newest };
+        let planned = self.planned.take();
         (self.task, self.index) = (task, index);
-        self
+        if same_slots {
+            return (None, due);
+        }
+        if let Some(newest) = due.last() {
+            self.handled(*newest);
+        }
+        self.floor = self.floor.max(since);
+        let carried = planned.filter(|planned| {
+            let slot = planned.slot.instant();
+            slot <= now && self.timing().next_after(slot - SECOND) == Some(planned.slot)
+        });
+        self.planned = carried.map(|planned| Planned { at: now, ..planned });
+        due.retain(|slot| !self.is_planned(*slot));
+        (self.planned.map(|planned| planned.slot), due)
+    }
+
+    /// The slots that have come and are not handled.
+    pub(super) fn due(&self, now: DateTime<Utc>) -> LostSlots {
+        LostSlots::between(&self.timing(), self.floor + SECOND, now + SECOND)
+    }
+
+    /// Where the pair stands when its task goes; it may come back.
+    pub(super) fn position(&self, key: &PairKey, now: DateTime<Utc>) -> Position {
+        Position {
+            task: key.0.clone(),
+            account: key.1.clone(),
+            last_slot: self.handled.max(self.due(now).newest.last().copied()),
+            last: None,
+            last_success_at: self.success_at,
+            consecutive_failures: 0,
+        }
     }
 
     pub(super) fn is_planned(&self, slot: Slot) -> bool {
@@ -99,48 +152,99 @@ impl Pair {
 
     pub(super) fn handled(&mut self, slot: Slot) {
         self.floor = self.floor.max(slot.instant());
+        self.handled = self.handled.max(Some(slot));
     }
 
-    /// The first local time of the task's deadline after the slot.
-    pub(super) fn deadline_after(&self, slot: Slot) -> Option<DateTime<Utc>> {
-        self.task.timing.deadline_after(slot)
+    /// Whether the slots follow the last success.
+    pub(super) fn follows_success(&self) -> bool {
+        self.task.timing.schedule.period().is_some()
+    }
+
+    /// Whether the task was done before on the local day of `now`, and once a day is enough.
+    pub(super) fn is_done_today(&self, now: DateTime<Utc>) -> bool {
+        let day = |instant: DateTime<Utc>| instant.with_timezone(&self.task.timing.zone).date_naive();
+        self.task.once_per_day && self.success_at.is_some_and(|success| day(success) == day(now))
+    }
+
+    /// The last instant at which the slot may begin.
+    pub(super) fn window_end(&self, slot: Slot) -> Option<DateTime<Utc>> {
+        match self.task.timing.missed {
+            MissedPolicy::RunOnce { within } => Some(slot.instant() + within),
+            MissedPolicy::Skip => None,
+        }
+    }
+
+    /// The task's timing, counted from the last success if it says so.
+    fn timing(&self) -> Cow<'_, Timing> {
+        let timing = &self.task.timing;
+        let Some(period) = timing.schedule.period().and_then(|period| TimeDelta::from_std(period).ok()) else {
+            return Cow::Borrowed(timing);
+        };
+        let handled = self.handled.map(Slot::instant);
+        // Without a past, the first slot is the one after the floor.
+        let anchor = self.success_at.max(handled).unwrap_or(self.floor + SECOND - period);
+        Cow::Owned(Timing { schedule: timing.schedule.anchored(anchor), ..timing.clone() })
     }
 
     /// Plans the first slot that is not handled.
-    pub(super) fn plan(&mut self, now: DateTime<Utc>, seed: &Seed, key: &PairKey) -> Plan {
-        let task = Arc::clone(&self.task);
-        let fire_at = |slot| schedule::fire_at(seed, &key.0, &key.1, self.index, slot, &task.timing);
-        self.planned = task.timing.next_after(self.floor).map(|slot| Planned { slot, at: fire_at(slot), late: false });
-        let Some(first) = self.planned.filter(|first| first.late_by(now) > MISFIRE_GRACE) else {
-            return Plan::default();
+    pub(super) fn plan(&mut self, now: DateTime<Utc>, seed: &Seed, key: &PairKey, quiet: Option<Quiet>) -> Plan {
+        let timing = self.timing().into_owned();
+        let place = Place { task: &key.0, account: &key.1, index: self.index, quiet };
+        let fire_at = |slot| schedule::fire_at(seed, place, slot, &timing);
+        let wanted = |slot| schedule::fire_at(seed, Place { quiet: None, ..place }, slot, &timing);
+        let mut plan = Plan::default();
+        let Some(mut first) = timing.next_after(self.floor) else {
+            self.planned = None;
+            return plan;
         };
-        debug_assert!(first.slot.instant() > self.floor, "a handled slot is not planned again");
-        let missed = schedule::missed(&task.timing, self.floor, now, |slot| fire_at(slot) + MISFIRE_GRACE);
-        let within = match task.timing.missed {
-            MissedPolicy::RunOnce { within } => Some(within),
-            MissedPolicy::Skip => None,
-        };
-        let late = missed.run_late;
-        let reason = match (late, within) {
-            (Some(_), _) => MissedReason::Coalesced,
-            (None, Some(_)) => MissedReason::WindowPassed,
-            (None, None) => MissedReason::Policy,
-        };
-        let lost: Vec<(Slot, MissedReason)> = missed.lost.newest.into_iter().map(|slot| (slot, reason)).collect();
-        if let Some((newest, _)) = lost.last() {
-            self.floor = self.floor.max(newest.instant());
-        }
-        self.planned = match late {
-            // Spread as the slot itself was, so that a reboot does not fire every account at one instant.
-            Some(slot) => {
-                let delay = fire_at(slot) - slot.instant();
-                let last =
-                    within.and_then(|within| TimeDelta::from_std(within).ok()).map(|within| slot.instant() + within);
-                let at = now + delay;
-                Some(Planned { slot, at: last.map_or(at, |last| at.min(last)).max(now), late: true })
+        if fire_at(first) + MISFIRE_GRACE < now {
+            let missed = schedule::missed(&timing, self.floor, now, |slot| fire_at(slot) + MISFIRE_GRACE);
+            plan.late = missed.run_late;
+            plan.reason = Some(match (missed.run_late, timing.missed) {
+                (Some(_), _) => MissedReason::Coalesced,
+                (None, MissedPolicy::RunOnce { .. }) => MissedReason::WindowPassed,
+                (None, MissedPolicy::Skip) => MissedReason::Policy,
+            });
+            plan.lost = missed.lost;
+            if let Some(newest) = plan.lost.newest.last() {
+                self.handled(*newest);
             }
-            None => task.timing.next_after(self.floor).map(|slot| Planned { slot, at: fire_at(slot), late: false }),
-        };
-        Plan { late, lost }
+            if let Some(slot) = plan.late {
+                self.planned = Some(self.late(slot, now, wanted(slot), &timing, quiet));
+                return plan;
+            }
+            let Some(next) = timing.next_after(self.floor) else {
+                self.planned = None;
+                return plan;
+            };
+            first = next;
+        }
+        // Of the slots of one night, the last one runs at its end.
+        if let Some(end) = quiet.and_then(|quiet| quiet.end(timing.zone, wanted(first)))
+            && let Some(last) = timing.last_at_or_before(end, first.instant()).filter(|last| *last > first)
+        {
+            plan.rested = LostSlots::between(&timing, first.instant(), last.instant());
+            if let Some(newest) = plan.rested.newest.last() {
+                self.handled(*newest);
+            }
+            first = last;
+        }
+        self.planned = Some(Planned { slot: first, at: fire_at(first), late: false });
+        plan
+    }
+
+    /// Spread as the slot itself was, so that a reboot does not fire every account at one instant.
+    fn late(
+        &self,
+        slot: Slot,
+        now: DateTime<Utc>,
+        wanted: DateTime<Utc>,
+        timing: &Timing,
+        quiet: Option<Quiet>,
+    ) -> Planned {
+        let spread = now + (wanted - slot.instant());
+        let in_time = self.window_end(slot).map_or(spread, |last| spread.min(last)).max(now);
+        let at = quiet.and_then(|quiet| quiet.end(timing.zone, in_time)).unwrap_or(in_time);
+        Planned { slot, at, late: true }
     }
 }

@@ -6,6 +6,7 @@
 mod histogram;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -32,8 +33,9 @@ pub struct Status {
     pub watcher: Option<WatcherStatus>,
     /// The database.
     pub ledger: LedgerStatus,
-    /// Configured tasks, the disabled ones too.
-    pub tasks: BTreeMap<TaskName, TaskStatus>,
+    /// Configured tasks, the disabled ones too. Shared, because a hundred thousand of them are published often and change
+    /// rarely.
+    pub tasks: Arc<BTreeMap<TaskName, Arc<TaskStatus>>>,
     /// Configured accounts.
     pub accounts: BTreeMap<AccountName, AccountStatus>,
     /// Runs that began and have not ended, oldest first.
@@ -56,7 +58,7 @@ impl Status {
             config: ConfigStatus::default(),
             watcher: None,
             ledger: LedgerStatus::default(),
-            tasks: BTreeMap::new(),
+            tasks: Arc::default(),
             accounts: BTreeMap::new(),
             running: Vec::new(),
             totals: Totals::default(),
@@ -173,7 +175,7 @@ pub enum MissedReason {
     WindowPassed,
     /// A later slot of the same task and account is run in its place.
     Coalesced,
-    /// The account was logged out, or told to wait, through the whole window.
+    /// The account was busy, at rest, out of budget or not reachable through the whole window.
     AccountUnavailable,
 }
 

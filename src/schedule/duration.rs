@@ -69,6 +69,21 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     Ok(Duration::from_millis(total))
 }
 
+/// The text of whole seconds, in the units that read best; [`parse`] reads it back.
+pub fn words(duration: Duration) -> String {
+    let mut rest = duration.as_secs();
+    let mut text = String::new();
+    for (unit, seconds) in [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)] {
+        let number = rest / seconds;
+        rest %= seconds;
+        if number > 0 {
+            text.push_str(&number.to_string());
+            text.push(unit);
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
 fn split_while(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(|c| !belongs(c)).unwrap_or(text.len()))
 }
@@ -85,6 +100,15 @@ mod tests {
             assert_eq!(parse(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         assert_eq!(parse("1s500ms"), Ok(Duration::from_millis(1_500)));
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for seconds in [0, 1, 60, 86_399, 86_400, 31_536_000, 31_539_661] {
+            let duration = Duration::from_secs(seconds);
+            assert_eq!(parse(&words(duration)), Ok(duration));
+        }
+        assert_eq!(words(Duration::from_secs(86_399)), "23h59m59s");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -49,7 +50,7 @@ impl Parser {
             let message = "the schedule has no entries".to_owned();
             errors.push(ScheduleError { entry: 0, message, hint: "write a time such as \"06:00\"".to_owned() });
         }
-        if errors.is_empty() { Ok(Schedule { rules: rules.into() }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Schedule(Slots::Rules(rules.into()))) } else { Err(errors) }
     }
 
     fn rule(&mut self, text: &str) -> Result<Arc<Rule>, Mistake> {
@@ -63,11 +64,19 @@ impl Parser {
     }
 }
 
-/// The planned wall clock times of a task; a zone makes them [slots](Slot). See the [module](super) for the syntax and the
+/// The planned times of a task; a zone makes them [slots](Slot). See the [module](super) for the syntax and the
 /// daylight-saving policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Schedule {
-    rules: Arc<[Arc<Rule>]>,
+pub struct Schedule(Slots);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Slots {
+    Rules(Arc<[Arc<Rule>]>),
+    /// Whole periods after the anchor, both in seconds.
+    Every {
+        period: i64,
+        anchor: Option<i64>,
+    },
 }
 
 impl Schedule {
@@ -76,13 +85,53 @@ impl Schedule {
         Parser::default().parse(entries)
     }
 
+    /// A schedule without wall clock times: whole periods after an anchor that is still to be given. Fractions of a second
+    /// do not count, and the shortest period is a second.
+    pub fn every(period: Duration) -> Self {
+        let period = i64::try_from(period.as_secs()).unwrap_or(i64::MAX).max(1);
+        Self(Slots::Every { period, anchor: None })
+    }
+
+    /// The distance of the slots of [`every`](Self::every).
+    pub fn period(&self) -> Option<Duration> {
+        match self.0 {
+            Slots::Rules(_) => None,
+            Slots::Every { period, .. } => Some(Duration::from_secs(period.unsigned_abs())),
+        }
+    }
+
+    /// The entries as six normalized fields each.
+    pub(super) fn normalized(&self) -> impl Iterator<Item = &str> {
+        let rules: &[Arc<Rule>] = match &self.0 {
+            Slots::Rules(rules) => rules,
+            Slots::Every { .. } => &[],
+        };
+        rules.iter().map(|rule| rule.fields())
+    }
+
+    /// The schedule of [`every`](Self::every) counted from `anchor`; other schedules stay what they are.
+    #[must_use]
+    pub fn anchored(&self, anchor: DateTime<Utc>) -> Self {
+        match &self.0 {
+            Slots::Rules(_) => self.clone(),
+            Slots::Every { period, .. } => Self(Slots::Every { period: *period, anchor: Some(anchor.timestamp()) }),
+        }
+    }
+
     /// The first slot strictly after `after`; `None` when `after` or the slot is not within the years 1 to 4999.
     pub fn next_after(&self, zone: Tz, after: DateTime<Utc>) -> Option<Slot> {
         if !YEARS.contains(&after.year()) {
             return None;
         }
         let second = Slot::at(after).instant();
-        self.rules.iter().filter_map(|rule| rule.next_after(zone, second)).min().map(Slot::at)
+        match &self.0 {
+            Slots::Rules(rules) => rules.iter().filter_map(|rule| rule.next_after(zone, second)).min().map(Slot::at),
+            Slots::Every { period, anchor } => {
+                let anchor = (*anchor)?;
+                let periods = second.timestamp().saturating_sub(anchor).div_euclid(*period).max(0) + 1;
+                Slot::from_unix_seconds(period.checked_mul(periods)?.checked_add(anchor)?)
+            }
+        }
     }
 
     /// The slots in `from..until`, found one by one.
@@ -127,9 +176,22 @@ mod tests {
         let mut parser = Parser::default();
         let mut parse = |entry: &str| parser.parse(&[entry]).unwrap();
         let (one, other, apart) = (parse("06:00"), parse("0 6 * * *"), parse("06:01"));
-        assert!(Arc::ptr_eq(&one.rules[0], &other.rules[0]));
+        let (Slots::Rules(first), Slots::Rules(second)) = (&one.0, &other.0) else { panic!("both have rules") };
+        assert!(Arc::ptr_eq(&first[0], &second[0]));
         assert_eq!(one, other);
         assert_ne!(one, apart);
-        assert_eq!(format!("{apart:?}"), r#"Schedule { rules: ["0 1 6 * * *"] }"#);
+        assert_eq!(format!("{apart:?}"), r#"Schedule(Rules(["0 1 6 * * *"]))"#);
+    }
+
+    #[test]
+    fn periods_are_counted_from_the_anchor() {
+        let hours = |hours: i64| DateTime::UNIX_EPOCH + TimeDelta::hours(hours);
+        let schedule = Schedule::every(Duration::from_hours(20));
+        assert_eq!(schedule.next_after(Tz::UTC, hours(0)), None);
+        let schedule = schedule.anchored(hours(1));
+        let next = |after| schedule.next_after(Tz::UTC, after).unwrap().instant();
+        assert_eq!([next(hours(-9)), next(hours(1)), next(hours(20)), next(hours(21))], [21, 21, 21, 41].map(hours));
+        let last = schedule.last_at_or_before(Tz::UTC, hours(100), hours(1)).unwrap();
+        assert_eq!(last.instant(), hours(81));
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::Timing;
+use super::{Quiet, Timing};
 use crate::names::{AccountName, Slot, TaskName};
 
 /// The secret of one installation that all its jitter is drawn from: drawn once, kept with the state and its backup, so that a
@@ -20,43 +20,62 @@ impl fmt::Debug for Seed {
     }
 }
 
-/// The instant at which `account`, the task's `account_index`-th from 0, starts with `slot`.
+/// An account in its place among those of a task.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The task.
+    pub task: &'a TaskName,
+    /// The account.
+    pub account: &'a AccountName,
+    /// From 0; decides the stagger.
+    pub index: usize,
+    /// The account's quiet hours.
+    pub quiet: Option<Quiet>,
+}
+
+/// The instant at which the account starts with `slot`.
 ///
 /// The slot, plus the stagger once for every account before this one, plus a jitter of whole milliseconds below
-/// [`Timing::jitter`]. The jitter never makes the instant reach the task's next slot: its bound shrinks to the time that is
-/// left before it, down to none.
-pub fn fire_at(
-    seed: &Seed,
-    task: &TaskName,
-    account: &AccountName,
-    account_index: usize,
-    slot: Slot,
-    timing: &Timing,
-) -> DateTime<Utc> {
-    let next = if timing.jitter.is_zero() { None } else { timing.next_after(slot.instant()) };
-    fire_before(Some(seed), task, account, account_index, slot, next, timing)
+/// [`Timing::jitter`]; with a [`Timing::window_end`], one instant drawn in the window instead. The jitter never makes the
+/// instant reach the task's next slot: its bound shrinks to the time that is left before it, down to none. What would start
+/// in the account's quiet hours starts as much later than their end as it would have started later than its slot.
+pub fn fire_at(seed: &Seed, place: Place<'_>, slot: Slot, timing: &Timing) -> DateTime<Utc> {
+    let next = if timing.is_spread() { timing.next_after(slot.instant()) } else { None };
+    fire_before(Some(seed), place, slot, next, timing)
 }
 
 /// [`fire_at`] for a caller that knows the `next` slot already; without a seed there is no jitter.
 pub(super) fn fire_before(
     seed: Option<&Seed>,
-    task: &TaskName,
-    account: &AccountName,
-    account_index: usize,
+    place: Place<'_>,
     slot: Slot,
     next: Option<Slot>,
     timing: &Timing,
 ) -> DateTime<Utc> {
-    let index = u32::try_from(account_index).unwrap_or(u32::MAX);
-    let staggered = later(slot.instant(), milliseconds(timing.stagger).saturating_mul(u64::from(index)));
+    let wanted = spread(seed, place, slot, next, timing);
+    let Some(end) = place.quiet.and_then(|quiet| quiet.end(timing.zone, wanted)) else { return wanted };
+    let moved = end + (wanted - slot.instant());
+    // A delay as long as the day would reach the next night.
+    if place.quiet.is_some_and(|quiet| quiet.end(timing.zone, moved).is_some()) { end } else { moved }
+}
+
+fn spread(seed: Option<&Seed>, place: Place<'_>, slot: Slot, next: Option<Slot>, timing: &Timing) -> DateTime<Utc> {
+    let (staggered, range) = match timing.window_after(slot) {
+        Some(window) => (slot.instant(), window),
+        None => {
+            let index = u32::try_from(place.index).unwrap_or(u32::MAX);
+            let before = milliseconds(timing.stagger).saturating_mul(u64::from(index));
+            (later(slot.instant(), before), timing.jitter)
+        }
+    };
     let room =
         next.map_or(u64::MAX, |next| u64::try_from((next.instant() - staggered).num_milliseconds()).unwrap_or(0));
-    let bound = milliseconds(timing.jitter).min(room);
+    let bound = milliseconds(range).min(room);
     let Some(seed) = seed.filter(|_| bound > 0) else {
         return staggered;
     };
     // The high half of the product: uniform in 0..bound without a visible bias.
-    let scaled = (u128::from(draw(seed, task, account, slot)) * u128::from(bound)) >> 64;
+    let scaled = (u128::from(draw(seed, place.task, place.account, slot)) * u128::from(bound)) >> 64;
     later(staggered, u64::try_from(scaled).unwrap_or(u64::MAX))
 }
 
@@ -105,14 +124,48 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn fired(seed: &Seed, task: &str, account: &str, index: usize, slot: Slot, timing: &Timing) -> DateTime<Utc> {
+        let (task, account) = (name(task), name(account));
+        fire_at(seed, Place { task: &task, account: &account, index, quiet: None }, slot, timing)
+    }
+
+    #[test]
+    fn a_window_has_one_draw_for_each_day_and_account_on_the_clock_of_the_zone() {
+        let timing = Timing {
+            window_end: Some("04:00:00".parse().unwrap()),
+            stagger: Duration::from_secs(30),
+            ..timing(&["01:00"], chrono_tz::Europe::Berlin)
+        };
+        let mut longest = TimeDelta::zero();
+        // The window of the last of these nights is an hour shorter.
+        for (day, hours) in [(26, 3), (27, 3), (28, 2)] {
+            let slot = Slot::at(format!("2027-03-{day}T01:00:00+01:00").parse().unwrap());
+            for account in 0..200 {
+                let delay = fired(&Seed([3; 32]), "t", &format!("a{account}"), account, slot, &timing) - slot.instant();
+                assert!(delay >= TimeDelta::zero() && delay < TimeDelta::hours(hours), "{day} {delay}");
+                longest = longest.max(delay);
+            }
+        }
+        assert!(longest > TimeDelta::minutes(170), "{longest}");
+    }
+
+    #[test]
+    fn quiet_hours_put_a_start_off_with_its_spread() {
+        let timing = Timing { stagger: Duration::from_mins(1), ..timing(&["03:00"], chrono_tz::UTC) };
+        let slot = timing.next_after(DateTime::UNIX_EPOCH).unwrap();
+        let quiet = Quiet { from: "23:00:00".parse().unwrap(), until: "07:00:00".parse().unwrap(), zone: None };
+        let (task, account) = (name("t"), name("a"));
+        let place = Place { task: &task, account: &account, index: 2, quiet: Some(quiet) };
+        assert_eq!(fire_at(&Seed([0; 32]), place, slot, &timing).to_rfc3339(), "1970-01-01T07:02:00+00:00");
+    }
+
     #[test]
     fn the_drawn_instants_never_change() {
         // A change here moves every user's runs after an upgrade.
         let timing = Timing { jitter: Duration::from_mins(5), ..timing(&["0 6 * * *"], chrono_tz::Asia::Shanghai) };
         let slot = Slot::from_unix_seconds(1_790_000_000).unwrap();
         let fire = |seed: u8, task, account| {
-            (fire_at(&Seed([seed; 32]), &name(task), &name(account), 0, slot, &timing) - slot.instant())
-                .num_milliseconds()
+            (fired(&Seed([seed; 32]), task, account, 0, slot, &timing) - slot.instant()).num_milliseconds()
         };
         assert_eq!([fire(1, "a", "bc"), fire(1, "ab", "c"), fire(2, "a", "bc")], [152_164, 86_173, 236_669]);
     }
@@ -121,7 +174,7 @@ mod tests {
     fn the_accounts_follow_each_other_at_the_distance_of_the_stagger() {
         let timing = Timing { stagger: Duration::from_secs(30), ..timing(&["0 6 * * *"], chrono_tz::UTC) };
         let slot = timing.next_after(DateTime::UNIX_EPOCH).unwrap();
-        let after = |index| fire_at(&Seed([0; 32]), &name("t"), &name("a"), index, slot, &timing) - slot.instant();
+        let after = |index| fired(&Seed([0; 32]), "t", "a", index, slot, &timing) - slot.instant();
         assert_eq!([0, 1, 2].map(|index| after(index).num_seconds()), [0, 30, 60]);
     }
 
@@ -131,7 +184,7 @@ mod tests {
         let slot = timing.next_after(DateTime::UNIX_EPOCH).unwrap();
         let mut tens = [0; 10];
         for account in 0..1_000 {
-            let fire = fire_at(&Seed([0; 32]), &name("t"), &name(&format!("a{account}")), 0, slot, &timing);
+            let fire = fired(&Seed([0; 32]), "t", &format!("a{account}"), 0, slot, &timing);
             tens[usize::try_from((fire - slot.instant()).num_seconds() / 10).unwrap()] += 1;
         }
         assert!(tens.iter().all(|count| (60..=140).contains(count)), "{tens:?}");
@@ -148,7 +201,7 @@ mod tests {
                 ..timing(&["* * * * *"], chrono_tz::Europe::Berlin)
             };
             let slot = Slot::from_unix_seconds(1_790_000_040 + minute * 60).unwrap();
-            let fire = fire_at(&Seed(seed), &name("t"), &name("a"), index, slot, &timing);
+            let fire = fired(&Seed(seed), "t", "a", index, slot, &timing);
             prop_assert!(fire >= slot.instant());
             prop_assert!(fire < timing.next_after(slot.instant()).unwrap().instant());
         }

@@ -68,7 +68,8 @@ pub fn missed(
 }
 
 impl LostSlots {
-    fn between(timing: &Timing, from: DateTime<Utc>, until: DateTime<Utc>) -> Self {
+    /// All slots in `from..until`.
+    pub(crate) fn between(timing: &Timing, from: DateTime<Utc>, until: DateTime<Utc>) -> Self {
         let mut slots: Vec<Slot> = timing.slots_between(from, until).take(COUNTED_LOST_SLOTS).collect();
         let count = slots.len();
         if count < COUNTED_LOST_SLOTS {

@@ -29,6 +29,11 @@
 //!
 //! This holds for any change of a zone's offset: Lord Howe's half hour, or the 30 December 2011 that Apia left out.
 //!
+//! # Without a wall clock
+//!
+//! A schedule of the form "every 20 hours" ([`Schedule::every`]) has no entries: its slots follow an anchor, the last success,
+//! at that distance. Until it has an [anchor](Schedule::anchored) it has no slots.
+//!
 //! # From slot to run
 //!
 //! A [`Slot`] is the identity of a run; [`fire_at`] says when it starts, [`missed`] what happens when nobody was there, and
@@ -39,15 +44,19 @@ mod entries;
 mod jitter;
 mod missed;
 mod plan;
+mod quiet;
 mod rule;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use entries::{Parser, Schedule, ScheduleError};
-pub use jitter::{Seed, fire_at};
+pub use jitter::{Place, Seed, fire_at};
 pub use missed::{COUNTED_LOST_SLOTS, LostSlots, Missed, NAMED_LOST_SLOTS, missed};
 pub use plan::{PlannedRun, PlannedTask, plan};
+pub use quiet::Quiet;
+pub use words::{describe, restricts_both_days};
 
 use std::time::Duration;
 
@@ -79,6 +88,9 @@ pub struct Timing {
     pub jitter: Duration,
     /// Distance between two accounts of the task.
     pub stagger: Duration,
+    /// The end of the window that each slot begins, on the zone's clock: one instant in it is drawn for each account, in
+    /// place of stagger and jitter.
+    pub window_end: Option<NaiveTime>,
     /// What happens to slots that could not be run in time.
     pub missed: MissedPolicy,
     /// First such local time after the slot: alarm when the task is not done by then.
@@ -96,24 +108,15 @@ impl Timing {
         self.schedule.slots_between(self.zone, from, until)
     }
 
-    /// The most that stagger and jitter can put between a slot and the run of the account at `index`.
-    pub fn longest_delay(&self, index: usize) -> Duration {
-        self.jitter.saturating_add(self.stagger.saturating_mul(u32::try_from(index).unwrap_or(u32::MAX)))
+    /// Whether the runs of a slot are drawn from a stretch of time.
+    pub fn is_spread(&self) -> bool {
+        !self.jitter.is_zero() || self.window_end.is_some()
     }
 
-    /// The first instant after the slot at which local clocks show the deadline; in a gap, the first one after the gap.
-    pub fn deadline_after(&self, slot: Slot) -> Option<DateTime<Utc>> {
-        let deadline = self.deadline?;
-        let first_day = slot.instant().with_timezone(&self.zone).date_naive();
-        let later = |day: chrono::NaiveDate| {
-            let local = day.and_time(deadline);
-            (0..=180)
-                .find_map(|minutes| {
-                    (local + chrono::TimeDelta::minutes(minutes)).and_local_timezone(self.zone).earliest()
-                })
-                .map(|instant| instant.to_utc())
-        };
-        first_day.iter_days().take(3).filter_map(later).find(|instant| *instant > slot.instant())
+    /// The length of the window that `slot` begins.
+    pub(crate) fn window_after(&self, slot: Slot) -> Option<Duration> {
+        let end = self.first_local_time_after(slot, self.window_end?)?;
+        (end - slot.instant()).to_std().ok()
     }
 
     /// The last slot in `not_before..=now`.
@@ -124,7 +127,10 @@ impl Timing {
     /// When the run of `slot` has to be done: the first [`deadline`](Self::deadline) on the zone's clock after the slot. The
     /// daylight-saving policy is that of a named hour.
     pub fn deadline_for(&self, slot: Slot) -> Option<DateTime<Utc>> {
-        let time = self.deadline?;
+        self.first_local_time_after(slot, self.deadline?)
+    }
+
+    fn first_local_time_after(&self, slot: Slot, time: NaiveTime) -> Option<DateTime<Utc>> {
         let days = slot.instant().with_timezone(&self.zone).date_naive().iter_days();
         days.map_while(|day| rule::first_instant(self.zone, day.and_time(time))).find(|at| *at > slot.instant())
     }

@@ -6,17 +6,19 @@ use std::collections::binary_heap::PeekMut;
 
 use chrono::{DateTime, Utc};
 
-use super::Timing;
-use super::jitter::{Seed, fire_before};
+use super::jitter::{Place, Seed, fire_before};
+use super::{Quiet, Timing};
 use crate::names::{AccountName, Slot, TaskName};
 
 /// What a plan needs to know about a task.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct PlannedTask<'a> {
     /// Its name.
     pub name: &'a TaskName,
     /// Who performs it, in the order that decides the stagger.
     pub accounts: &'a [AccountName],
+    /// The quiet hours of those accounts, in the same order; accounts beyond its end have none.
+    pub quiet: Vec<Option<Quiet>>,
     /// When.
     pub timing: &'a Timing,
 }
@@ -48,10 +50,16 @@ pub fn plan<'a>(
         .into_iter()
         .filter_map(|task| {
             let slot = task.timing.slots_between(from, until).next()?;
-            Some((task, slot, task.timing.next_after(slot.instant())))
+            let next = task.timing.next_after(slot.instant());
+            Some((task, slot, next))
         })
         .flat_map(|(task, slot, next)| {
-            task.accounts.iter().enumerate().map(move |(index, account)| Stream { task, account, index, slot, next })
+            task.accounts.iter().enumerate().map(move |(index, account)| {
+                let quiet = task.quiet.get(index).copied().flatten();
+                let mut stream = Stream { name: task.name, timing: task.timing, account, index, quiet, slot, next };
+                stream.leave_quiet_hours(seed);
+                stream
+            })
         })
         .collect();
     let heads = streams.iter().enumerate().map(|(place, stream)| stream.head(place, seed)).collect();
@@ -60,9 +68,11 @@ pub fn plan<'a>(
 
 /// The runs of one account for one task: they are fired in the order of their slots.
 struct Stream<'a> {
-    task: PlannedTask<'a>,
+    name: &'a TaskName,
+    timing: &'a Timing,
     account: &'a AccountName,
     index: usize,
+    quiet: Option<Quiet>,
     slot: Slot,
     next: Option<Slot>,
 }
@@ -72,9 +82,24 @@ type Head<'a> = Reverse<(DateTime<Utc>, &'a TaskName, &'a AccountName, usize)>;
 
 impl<'a> Stream<'a> {
     fn head(&self, place: usize, seed: Option<&Seed>) -> Head<'a> {
-        let PlannedTask { name, timing, .. } = self.task;
-        let fire_at = fire_before(seed, name, self.account, self.index, self.slot, self.next, timing);
-        Reverse((fire_at, name, self.account, place))
+        Reverse((self.fire_at(seed), self.name, self.account, place))
+    }
+
+    fn fire_at(&self, seed: Option<&Seed>) -> DateTime<Utc> {
+        let place = Place { task: self.name, account: self.account, index: self.index, quiet: self.quiet };
+        fire_before(seed, place, self.slot, self.next, self.timing)
+    }
+
+    /// Of the slots of one night, the last one runs at its end.
+    fn leave_quiet_hours(&mut self, seed: Option<&Seed>) {
+        let Some(quiet) = self.quiet else { return };
+        let timing = self.timing;
+        let wanted = Place { task: self.name, account: self.account, index: self.index, quiet: None };
+        let Some(end) = quiet.end(timing.zone, fire_before(seed, wanted, self.slot, self.next, timing)) else { return };
+        if let Some(last) = timing.last_at_or_before(end, self.slot.instant()).filter(|last| *last > self.slot) {
+            self.slot = last;
+            self.next = timing.next_after(last.instant());
+        }
     }
 }
 
@@ -96,7 +121,8 @@ impl Iterator for Plan<'_> {
         match stream.next.filter(|next| next.instant() < self.until) {
             Some(next) => {
                 stream.slot = next;
-                stream.next = stream.task.timing.next_after(next.instant());
+                stream.next = stream.timing.next_after(next.instant());
+                stream.leave_quiet_hours(self.seed);
                 *head = stream.head(place, self.seed);
             }
             None => {
@@ -127,8 +153,14 @@ mod tests {
                 ..timing(&[&format!("{n} */3 * * *"), "0 6 * * *"], chrono_tz::Europe::Berlin)
             })
             .collect();
-        let tasks =
-            || std::iter::zip(&names, &timings).map(|(name, timing)| PlannedTask { name, accounts: &accounts, timing });
+        let tasks = || {
+            std::iter::zip(&names, &timings).map(|(name, timing)| PlannedTask {
+                name,
+                accounts: &accounts,
+                quiet: Vec::new(),
+                timing,
+            })
+        };
         let seed = Seed([7; 32]);
         let from: DateTime<Utc> = "2027-03-26T00:00:00Z".parse().unwrap();
         let until = from + chrono::TimeDelta::days(4);
@@ -138,7 +170,12 @@ mod tests {
                 let seed = &seed;
                 task.timing.slots_between(from, until).flat_map(move |slot| {
                     task.accounts.iter().enumerate().map(move |(index, account)| PlannedRun {
-                        fire_at: super::super::fire_at(seed, task.name, account, index, slot, task.timing),
+                        fire_at: super::super::fire_at(
+                            seed,
+                            Place { task: task.name, account, index, quiet: None },
+                            slot,
+                            task.timing,
+                        ),
                         task: task.name.clone(),
                         account: account.clone(),
                         slot,
@@ -155,7 +192,7 @@ mod tests {
     fn an_endless_plan_is_streamed() {
         let (name, accounts) = ("t".parse().unwrap(), ["a".parse().unwrap()]);
         let timing = timing(&["* * * * * *"], chrono_tz::UTC);
-        let task = PlannedTask { name: &name, accounts: &accounts, timing: &timing };
+        let task = PlannedTask { name: &name, accounts: &accounts, quiet: Vec::new(), timing: &timing };
         let from: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
         let runs: Vec<PlannedRun> = plan([task], None, from, DateTime::<Utc>::MAX_UTC).take(3).collect();
         let seconds: Vec<i64> = runs.iter().map(|run| (run.fire_at - from).num_seconds()).collect();

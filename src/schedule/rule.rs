@@ -59,6 +59,11 @@ impl Rule {
         Ok(rule)
     }
 
+    /// The six normalized fields.
+    pub(super) fn fields(&self) -> &str {
+        self.cron.as_str()
+    }
+
     /// The first instant strictly after `after` (a whole second).
     pub(super) fn next_after(&self, zone: Tz, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let local = after.with_timezone(&zone).naive_local();

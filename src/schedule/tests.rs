@@ -13,6 +13,7 @@ pub(super) fn timing(entries: &[&str], zone: Tz) -> Timing {
         schedule: Schedule::parse(entries).unwrap(),
         jitter: Duration::ZERO,
         stagger: Duration::ZERO,
+        window_end: None,
         missed: MissedPolicy::Skip,
         deadline: None,
     }

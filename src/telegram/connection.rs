@@ -120,14 +120,12 @@ impl Connection {
 
     /// Calls a method with a limit of its own.
     pub async fn call_within<R: tl::RemoteCall>(&self, limit: Duration, request: &R) -> Result<R::Return, CallError> {
-        match tokio::time::timeout(limit, self.client.invoke(request)).await {
-            Ok(result) => result.map_err(CallError::from),
-            Err(_) => {
-                self.silent.store(true, Ordering::Relaxed);
-                self.runner.abort();
-                Err(CallError::TimedOut(limit))
-            }
+        if let Ok(result) = tokio::time::timeout(limit, self.client.invoke(request)).await {
+            return result.map_err(CallError::from);
         }
+        self.silent.store(true, Ordering::Relaxed);
+        self.runner.abort();
+        Err(CallError::TimedOut(limit))
     }
 
     /// Connects, and asks whether the session is still valid. Telegram sends updates from then on.

@@ -59,7 +59,7 @@ fn bad_workdirs_are_refused_with_every_error_at_its_place() {
             Err(diagnostics) => compare(case, &diagnostics),
         }
     }
-    assert_eq!(cases.len(), 30);
+    assert_eq!(cases.len(), 31);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn good_workdirs_load_with_the_expected_warnings() {
             Err(diagnostics) => panic!("{}: {diagnostics:#?}", case.display()),
         }
     }
-    assert_eq!(cases.len(), 5);
+    assert_eq!(cases.len(), 6);
 }
 
 /// Every configuration that is shipped, and those of the good cases. A `world.toml` configures a simulated data centre.

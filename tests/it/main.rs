@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests are outside of the pure modules")]
 
+mod clocks;
 mod config;
-mod cronsim;
+mod differential;
 mod ending;
 mod faults;
 mod flows;
@@ -20,3 +21,5 @@ mod proxy;
 mod reload;
 mod runs;
 mod secrets;
+mod simulation;
+mod tools;

@@ -1,7 +1,7 @@
 //! The keys of a file, of the settings tables and of an account.
 
 use super::shape::{Key, Shape, TableKeys};
-use super::task::{DAY, TASK, YEAR};
+use super::task::{CLOCK, DAY, TASK, YEAR};
 
 const PROXY: Shape = Shape::Text {
     such_as: "\"socks5://127.0.0.1:1080\"",
@@ -131,6 +131,14 @@ const HISTORY: TableKeys = TableKeys::new(
     ],
 );
 
+const AT_MOST: TableKeys = TableKeys::new(
+    "at_most",
+    &[
+        Key::new("runs", Shape::Integer { least: 1, most: 100_000 }, "How many attempts.").required(),
+        Key::new("per", Shape::Duration { least: 1, most: 7 * DAY }, "In how long a time.").required(),
+    ],
+);
+
 /// The keys of `[accounts.NAME]`.
 pub(in crate::config) static ACCOUNT: TableKeys = TableKeys::new(
     "an account",
@@ -141,6 +149,22 @@ pub(in crate::config) static ACCOUNT: TableKeys = TableKeys::new(
             "Phone number with + and country code. Only a hint for `tgsignd login`.",
         ),
         Key::new("proxy", PROXY, "SOCKS5 proxy of this account, instead of the one of [telegram]."),
+        Key::new(
+            "quiet",
+            Shape::List(&CLOCK),
+            "Two times of day, such as [\"23:00\", \"07:00\"], between which nothing is begun; of the slots of one night the \
+             last one runs when it is over.",
+        ),
+        Key::new(
+            "timezone",
+            Shape::Text { such_as: "\"Asia/Shanghai\"", pattern: "" },
+            "IANA name of the zone of the quiet hours. Default: the zone of each task.",
+        ),
+        Key::new(
+            "at_most",
+            Shape::Table(&AT_MOST),
+            "The most attempts that are begun in a time; what comes on top waits, and is missed when its window passes.",
+        ),
     ],
 );
 

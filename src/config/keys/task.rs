@@ -228,6 +228,21 @@ pub(in crate::config) static TASK: TableKeys = TableKeys::new(
             "When: \"06:00\", \"@daily\" or cron with 5 or 6 fields (the first of six is seconds), or a list of them.",
         ),
         Key::new(
+            "between",
+            Shape::List(&CLOCK),
+            "Instead of `schedule`: once a day, at an instant drawn between two times, such as [\"07:00\", \"09:30\"].",
+        ),
+        Key::new(
+            "every",
+            Shape::Duration { least: MINUTE, most: YEAR },
+            "Instead of `schedule`: so long after the last success; at once when there was none.",
+        ),
+        Key::new(
+            "once_per",
+            Shape::Word(&["day"]),
+            "\"day\": a slot is skipped when the task was done before on that day of its zone.",
+        ),
+        Key::new(
             "timezone",
             Shape::Text { such_as: "\"Asia/Shanghai\"", pattern: "" },
             "IANA name of the zone that the schedule and the deadline are read in. Required here or in [defaults].",
@@ -281,6 +296,9 @@ pub(in crate::config) static TASK: TableKeys = TableKeys::new(
         ),
     ],
 );
+
+/// A time of day.
+pub(super) const CLOCK: Shape = Shape::Text { such_as: "\"07:00\"", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$" };
 
 const SCHEDULE: Shape = Shape::Text { such_as: "\"06:00\" or \"0 6 * * *\"", pattern: "" };
 

@@ -1,10 +1,12 @@
 //! `[accounts.NAME]`.
 
 use super::value;
-use crate::config::reader::TableReader;
+use crate::config::document::Place;
+use crate::config::reader::{TableReader, Value};
 use crate::config::secret::Secret;
-use crate::config::{Account, document::Place};
+use crate::config::snapshot::{Account, Budget};
 use crate::names::AccountName;
+use crate::schedule::Quiet;
 
 /// Reads one account.
 pub(in crate::config) fn account(name: &str, place: Place<'_>, mut table: TableReader<'_>) -> Option<Account> {
@@ -18,9 +20,34 @@ pub(in crate::config) fn account(name: &str, place: Place<'_>, mut table: TableR
         }
     });
     let proxy = table.take("proxy").and_then(|value| value::proxy(value.place(), value.text()?));
+    let quiet = table.take("quiet").and_then(|value| {
+        let (from, until) = value::clock_pair(value)?;
+        Some(Quiet { from, until, zone: None })
+    });
+    let zone = table.take("timezone").and_then(value::timezone);
+    let at_most = table.take("at_most").and_then(budget);
     let sound = table.is_sound();
     table.finish();
-    sound.then_some(Account { name: name?, phone: phone.optional()?, proxy: proxy.optional()? })
+    let zone = zone.optional()?;
+    let quiet = quiet.optional()?.map(|quiet| Quiet { zone, ..quiet });
+    let account = Account {
+        name: name?,
+        phone: phone.optional()?,
+        proxy: proxy.optional()?,
+        quiet,
+        at_most: at_most.optional()?,
+    };
+    sound.then_some(account)
+}
+
+fn budget(value: Value<'_>) -> Option<Budget> {
+    let mut table = value.table()?;
+    let runs = table.take("runs").and_then(Value::integer).and_then(|runs| u32::try_from(runs).ok());
+    let per = table.take("per").and_then(Value::duration);
+    let sound = table.is_sound();
+    table.finish();
+    let budget = Budget { runs: runs.optional()??, per: per.optional()?? };
+    sound.then_some(budget)
 }
 
 /// E.164 allows 15 digits; spaces, hyphens and parentheses are for the eye.

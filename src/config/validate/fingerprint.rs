@@ -22,6 +22,10 @@ struct Behaviour<'a> {
     slots: &'a str,
     jitter: Duration,
     stagger: Duration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_end: Option<NaiveTime>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    once_per_day: bool,
     missed: MissedPolicy,
     deadline: Option<NaiveTime>,
     timeout: Duration,
@@ -33,9 +37,14 @@ struct Behaviour<'a> {
     script: &'a Script,
 }
 
-/// The fingerprint of what decides which slots there are.
+/// The fingerprint of what decides which slots there are, apart from the last success.
 pub(super) fn of_schedule(zone: Tz, entries: &[&str]) -> String {
     hash(&(zone.name(), entries))
+}
+
+/// [`of_schedule`] for slots that follow the last success.
+pub(super) fn of_period(period: Duration) -> String {
+    hash(&("every", period.as_secs()))
 }
 
 /// The fingerprint of a task whose `schedule_fingerprint` is set.
@@ -46,6 +55,8 @@ pub(super) fn of_task(task: &Task) -> String {
         slots: &task.schedule_fingerprint,
         jitter: task.timing.jitter,
         stagger: task.timing.stagger,
+        window_end: task.timing.window_end,
+        once_per_day: task.once_per_day,
         missed: task.timing.missed,
         deadline: task.timing.deadline,
         timeout: task.timeout,

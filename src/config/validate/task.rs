@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use super::chat;
 use super::fingerprint;
 use super::pattern::Patterns;
-use super::schedule::{Entry, Schedules};
+use super::schedule::{Schedules, When};
 use super::steps::{self, PlacedSteps};
 use super::value;
 use crate::config::document::Place;
@@ -38,7 +38,8 @@ enum Accounts<'a> {
 pub(in crate::config) struct Parts<'a> {
     enabled: Field<bool>,
     accounts: Field<(Accounts<'a>, Place<'a>)>,
-    schedule: Field<Vec<Entry<'a>>>,
+    when: Field<When<'a>>,
+    once_per_day: Field<()>,
     timezone: Field<Tz>,
     jitter: Field<Duration>,
     stagger: Field<Duration>,
@@ -64,7 +65,8 @@ impl<'a> Parts<'a> {
         let parts = Self {
             enabled: table.take("enabled").and_then(Value::flag),
             accounts: table.take("accounts").and_then(accounts),
-            schedule: table.take("schedule").and_then(schedule),
+            when: When::read(&mut table),
+            once_per_day: table.take("once_per").and_then(|value| value.word(|word| (word == "day").then_some(()))),
             timezone: table.take("timezone").and_then(value::timezone),
             jitter,
             stagger,
@@ -89,7 +91,8 @@ impl<'a> Parts<'a> {
         Self {
             enabled: self.enabled.or(defaults.enabled),
             accounts: self.accounts.or(defaults.accounts),
-            schedule: self.schedule.or(defaults.schedule),
+            when: self.when.or(defaults.when),
+            once_per_day: self.once_per_day.or(defaults.once_per_day),
             timezone: self.timezone.or(defaults.timezone),
             jitter: self.jitter.or(defaults.jitter),
             stagger: self.stagger.or(defaults.stagger),
@@ -127,7 +130,8 @@ impl<'a> World<'a> {
         let Parts {
             enabled,
             accounts,
-            schedule,
+            when,
+            once_per_day,
             timezone,
             jitter,
             stagger,
@@ -152,17 +156,17 @@ impl<'a> World<'a> {
             }
         };
         let accounts = self.resolve(name, place, accounts);
-        let schedule = schedule.required(|| missing("schedule", "schedule = \"06:00\" in the task or in [defaults]"));
+        let when = when.required(|| missing("schedule", "schedule = \"06:00\" in the task or in [defaults]"));
         let zone =
             timezone.required(|| missing("timezone", "timezone = \"Asia/Shanghai\" in the task or in [defaults]"));
         let chat = chat.required(|| missing("chat", "chat = \"@name_of_the_bot\""));
         let steps = steps.required(|| missing("steps", "steps = [{ send = '/checkin' }]"));
-        let parsed_schedule = schedule.as_ref().and_then(|entries| self.schedules.parse(entries));
+        let meaning = when.as_ref().and_then(|when| self.schedules.meaning(when));
         let timeout = timeout.or_default(DEFAULT_TIMEOUT);
         if let (Some(steps), Some(timeout)) = (&steps, timeout) {
             warn_of_long_waits(steps, timeout);
         }
-        let schedule = schedule?;
+        let (when, meaning) = (when?, meaning?);
         let script = Script {
             steps: steps?.steps,
             rules: outcome.or_default(OutcomeRules::default())?,
@@ -170,9 +174,10 @@ impl<'a> World<'a> {
         };
         let timing = Timing {
             zone: zone?,
-            schedule: parsed_schedule?,
+            schedule: meaning.schedule,
             jitter: jitter.or_default(Duration::ZERO)?,
             stagger: stagger.or_default(DEFAULT_STAGGER)?,
+            window_end: meaning.window_end,
             missed: missed.or_default(MissedPolicy::RunOnce { within: DEFAULT_MISSED_WITHIN })?,
             deadline: deadline.optional()?,
         };
@@ -181,6 +186,7 @@ impl<'a> World<'a> {
             enabled: enabled.or_default(true)?,
             accounts: accounts?,
             timing,
+            once_per_day: once_per_day.optional()?.is_some(),
             timeout: timeout?,
             retry: retry.or_default(DEFAULT_RETRY)?,
             chat: chat?,
@@ -190,8 +196,7 @@ impl<'a> World<'a> {
             fingerprint: String::new(),
             schedule_fingerprint: String::new(),
         };
-        let entries: Vec<_> = schedule.iter().map(|entry| entry.text).collect();
-        task.schedule_fingerprint = fingerprint::of_schedule(task.timing.zone, &entries);
+        task.schedule_fingerprint = when.fingerprint(task.timing.zone);
         task.fingerprint = fingerprint::of_task(&task);
         sound.then_some(task)
     }
@@ -274,15 +279,6 @@ fn accounts(value: Value<'_>) -> Option<(Accounts<'_>, Place<'_>)> {
     sound.then_some((Accounts::Named(names), value.place()))
 }
 
-fn schedule(value: Value<'_>) -> Option<Vec<Entry<'_>>> {
-    let entries: Vec<_> = value
-        .one_or_more()?
-        .into_iter()
-        .map(|entry| Some(Entry { place: entry.place(), text: entry.text()? }))
-        .collect();
-    entries.into_iter().collect()
-}
-
 fn missed(value: Value<'_>) -> Option<MissedPolicy> {
     let mut table = value.table()?;
     let policy = table.take("policy").and_then(|value| {
@@ -309,11 +305,7 @@ fn missed(value: Value<'_>) -> Option<MissedPolicy> {
 }
 
 fn deadline(value: Value<'_>) -> Option<NaiveTime> {
-    let text = value.text()?;
-    let time = NaiveTime::parse_from_str(text, "%H:%M").ok().filter(|time| time.format("%H:%M").to_string() == text);
-    time.or_else(|| {
-        value.refuse("`deadline` must be a time of day, hours and minutes with two digits, such as \"22:00\"")
-    })
+    value::clock(&value, value.text()?)
 }
 
 fn retry(value: Value<'_>) -> Option<Retry> {

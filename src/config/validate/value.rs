@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveTime;
 use chrono_tz::{TZ_VARIANTS, Tz};
 
 use crate::config::document::Place;
@@ -126,6 +127,36 @@ pub(super) fn timezone(value: Value<'_>) -> Option<Tz> {
         value.place().error_with_hint(format!("there is no time zone {text:?}"), hint);
         None
     })
+}
+
+/// A time of day, `HH:MM`.
+pub(super) fn clock(value: &Value<'_>, text: &str) -> Option<NaiveTime> {
+    let time = NaiveTime::parse_from_str(text, "%H:%M").ok().filter(|time| time.format("%H:%M").to_string() == text);
+    let name = value.name();
+    time.or_else(|| {
+        value.refuse(format!("`{name}` must be a time of day, hours and minutes with two digits, such as \"22:00\""))
+    })
+}
+
+/// The two ends of a stretch of the day, which may reach over midnight.
+pub(super) fn clock_pair(value: Value<'_>) -> Option<(NaiveTime, NaiveTime)> {
+    let (name, place) = (value.name().to_owned(), value.place());
+    let times: Vec<_> = value
+        .list()?
+        .into_iter()
+        .map(|entry| {
+            let text = entry.text()?;
+            clock(&entry, text)
+        })
+        .collect::<Option<Vec<_>>>()?;
+    match times[..] {
+        [from, until] if from != until => Some((from, until)),
+        _ => {
+            let hint = format!("write {name} = [\"23:00\", \"07:00\"]");
+            place.error_with_hint(format!("`{name}` takes two different times of day"), hint);
+            None
+        }
+    }
 }
 
 #[cfg(test)]

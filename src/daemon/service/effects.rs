@@ -5,8 +5,11 @@ use tracing::{error, info, warn};
 use super::Service;
 use crate::daemon::account::{AccountHandle, Job, RunReply};
 use crate::daemon::reload;
+use crate::kernel::record::NotRun;
 use crate::kernel::{Alarm, Effect, Event, RunOrder};
-use crate::names::AccountName;
+use crate::ledger::LedgerHandle;
+use crate::names::{AccountName, RunKey};
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 impl Service {
@@ -15,12 +18,28 @@ impl Service {
             Effect::Run(order) => self.order(order, None),
             Effect::NotRun { key, what, reason } => {
                 warn!(task = %key.task, account = %key.account, slot = %key.slot, %reason, "slot not run: {what:?}");
+                if let Some(not_run) = &self.not_run {
+                    let _ = not_run.send(SlotNotRun { key, what, reason, at: chrono::Utc::now() });
+                }
+            }
+            Effect::Close(record) => {
+                info!(run_id = %record.run_id, outcome = %record.outcome, reason = %record.reason, "run closed");
                 let ledger = self.datadir.ledger.clone();
                 self.chores.spawn(async move {
-                    let now = chrono::Utc::now();
-                    if let Err(error) = ledger.record_without_run(key, what, reason, now).await {
-                        error!(%error, "that a slot was not run could not be recorded");
+                    if let Err(error) = ledger.finish(*record).await {
+                        error!(%error, "a run could not be closed; the next start takes it up");
                     }
+                });
+            }
+            Effect::Recover { account } => {
+                let (ledger, events) = (self.datadir.ledger.clone(), self.shared.events.clone());
+                self.chores.spawn(async move {
+                    let mut open = ledger.open_claims().await.unwrap_or_else(|error| {
+                        error!(%error, "what the account was doing cannot be read");
+                        Vec::new()
+                    });
+                    open.retain(|history| history.claim.key.account == account);
+                    let _ = events.send(Event::Recovered { account, open });
                 });
             }
             Effect::Delete { account, task, messages } => {
@@ -36,10 +55,12 @@ impl Service {
     pub(super) fn order(&mut self, order: Box<RunOrder>, reply: Option<mpsc::Sender<RunReply>>) {
         let key = order.key.clone();
         info!(task = %key.task, account = %key.account, slot = %key.slot, attempt = order.attempt(), "run ordered");
-        let given = self.account(&key.account).map(|handle| handle.give(Job::Run { order, reply }));
-        if !matches!(given, Some(Ok(()))) {
-            self.take_in(Event::Dropped { key });
-        }
+        let reason = match self.account(&key.account).map(|handle| handle.give(Job::Run { order, reply })) {
+            Some(Ok(())) => return,
+            Some(Err(_)) => "the account's task has ended",
+            None => "the account cannot be reached: it is not configured, or there is no api_id",
+        };
+        self.take_in(Event::Undeliverable { key, reason: reason.to_owned() });
     }
 
     /// The actor of an account, started with the first thing there is for it to do.
@@ -67,6 +88,23 @@ impl Service {
             Alarm::LoggedOut { account, reason } => {
                 error!(alarm = alarm.kind(), %account, %reason, "the account cannot be used until it signs in again");
             }
+        }
+    }
+}
+
+/// A slot that never became a run.
+pub(super) struct SlotNotRun {
+    key: RunKey,
+    what: NotRun,
+    reason: String,
+    at: DateTime<Utc>,
+}
+
+/// Records what comes, one after the other: a later slot in the ledger says that the earlier ones are handled.
+pub(super) async fn record_not_run(ledger: LedgerHandle, mut queue: mpsc::UnboundedReceiver<SlotNotRun>) {
+    while let Some(SlotNotRun { key, what, reason, at }) = queue.recv().await {
+        if let Err(error) = ledger.record_without_run(key, what, reason, at).await {
+            error!(%error, "that a slot was not run could not be recorded");
         }
     }
 }

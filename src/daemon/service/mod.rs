@@ -46,6 +46,8 @@ struct Service {
     actor_names: BTreeMap<Id, AccountName>,
     /// Short work whose result nobody waits for.
     chores: JoinSet<()>,
+    /// To the one task that records slots that were not run, in their order; `None` at the end.
+    not_run: Option<mpsc::UnboundedSender<effects::SlotNotRun>>,
     events: mpsc::UnboundedReceiver<Event>,
     calls: mpsc::Receiver<Call>,
     ticker: Ticker,

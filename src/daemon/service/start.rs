@@ -1,7 +1,7 @@
 //! From a folder to a running daemon.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -11,8 +11,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::Service;
+use super::{Service, effects};
 use crate::ai::Budget;
+use crate::config::Snapshot;
 use crate::daemon::account::Shared;
 use crate::daemon::datadir::{Datadir, DatadirError};
 use crate::daemon::logging::LogControl;
@@ -21,8 +22,10 @@ use crate::daemon::ticker::Ticker;
 use crate::daemon::watcher::Watcher;
 use crate::daemon::{control, last_good, systemd};
 use crate::http;
+use crate::kernel::record::RunFilter;
 use crate::kernel::status::{Build, Status};
 use crate::kernel::{Kernel, Seeds};
+use crate::names::AccountName;
 use crate::schedule::Seed;
 
 /// What `run` was asked for.
@@ -32,6 +35,10 @@ pub struct Options {
     pub workdir: PathBuf,
     /// The folder of state.
     pub datadir: PathBuf,
+    /// Watches that folder since before it was read.
+    pub watcher: Watcher,
+    /// What was read there.
+    pub first: Result<Accepted, Rejected>,
     /// Never start from the last good configuration.
     pub strict: bool,
     /// Variables of the process that are configuration.
@@ -71,13 +78,13 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
-    // Watched before it is read, so that no change falls in between.
-    let watcher = Watcher::start(&options.workdir);
-    let datadir = Datadir::open(&options.datadir).await?;
-    let (accepted, from_last_good) = first_configuration(&options)?;
+    let Options { workdir, datadir: datadir_path, watcher, first, strict, environment } = options;
+    watcher.tell_trouble();
+    let datadir = Datadir::open(&datadir_path).await?;
+    let (accepted, from_last_good) = first_configuration(first, &datadir_path, strict, &environment)?;
     let listener = http::bind(&accepted.snapshot.http.listen).await?;
-    let socket = control::bind(&options.datadir)
-        .map_err(|error| StartError::Control { path: control::path(&options.datadir), error })?;
+    let socket = control::bind(&datadir_path)
+        .map_err(|error| StartError::Control { path: control::path(&datadir_path), error })?;
 
     let mut status = Status::new(build(), Utc::now());
     status.watcher = Some(watcher.status());
@@ -85,6 +92,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         seed: Seed(datadir.instance.install_seed),
         positions: datadir.ledger.positions().await?,
         open: datadir.ledger.open_claims().await?,
+        starts: recent_starts(&datadir, &accepted.snapshot).await?,
     };
     let (stop, stopped) = watch::channel(false);
     let (events_in, events) = mpsc::unbounded_channel();
@@ -92,7 +100,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     let (wake, wakes) = mpsc::channel(4);
     let (publisher, observer) = watch::channel(Arc::new(status.clone()));
     let shared = Shared {
-        datadir: options.datadir.clone(),
+        datadir: datadir_path.clone(),
         ledger: datadir.ledger.clone(),
         instance: datadir.instance.clone(),
         events: events_in,
@@ -108,15 +116,19 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     }));
     let control_server = tokio::spawn(control::serve(socket, calls_in));
 
+    let (not_run, not_run_queue) = mpsc::unbounded_channel();
+    let mut chores = JoinSet::new();
+    chores.spawn(effects::record_not_run(datadir.ledger.clone(), not_run_queue));
     let mut service = Service {
-        workdir: options.workdir,
-        environment: options.environment,
+        workdir,
+        environment,
         kernel: Kernel::new(seeds, status),
         shared: Arc::new(shared),
         accounts: BTreeMap::new(),
         actors: JoinSet::new(),
         actor_names: BTreeMap::new(),
-        chores: JoinSet::new(),
+        chores,
+        not_run: Some(not_run),
         events,
         calls,
         ticker: Ticker::start(wake),
@@ -143,7 +155,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     control_server.abort();
     let _ = close_listener.send(());
     servers.join_all().await;
-    if let Err(error) = std::fs::remove_file(control::path(&options.datadir)) {
+    if let Err(error) = std::fs::remove_file(control::path(&datadir_path)) {
         warn!(%error, "the control socket could not be removed");
     }
     service.datadir.ledger.close().await?;
@@ -151,14 +163,34 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     Ok(())
 }
 
+/// When attempts began that still count for the budget of an account.
+async fn recent_starts(
+    datadir: &Datadir,
+    snapshot: &Snapshot,
+) -> Result<Vec<(AccountName, chrono::DateTime<Utc>)>, StartError> {
+    let mut starts = Vec::new();
+    for account in snapshot.accounts.values() {
+        let Some(budget) = account.at_most else { continue };
+        let since = Some(Utc::now() - budget.per);
+        let filter = RunFilter { task: None, account: Some(account.name.clone()), since, limit: usize::MAX };
+        let began = datadir.ledger.runs(filter).await?.into_iter().filter_map(|run| run.started_at);
+        starts.extend(began.map(|at| (account.name.clone(), at)));
+    }
+    Ok(starts)
+}
+
 /// The workdir's configuration, or with errors there the last good one.
-fn first_configuration(options: &Options) -> Result<(Accepted, Option<Rejected>), StartError> {
-    let rejected = match reload::read(&options.workdir, options.environment.clone()) {
+fn first_configuration(
+    first: Result<Accepted, Rejected>,
+    datadir: &Path,
+    strict: bool,
+    environment: &BTreeMap<String, String>,
+) -> Result<(Accepted, Option<Rejected>), StartError> {
+    let rejected = match first {
         Ok(accepted) => return Ok((accepted, None)),
         Err(rejected) => rejected,
     };
-    let kept =
-        if options.strict { None } else { last_good::load(&options.datadir, options.environment.clone()).transpose() };
+    let kept = if strict { None } else { last_good::load(datadir, environment.clone()).transpose() };
     match kept.map(reload::accept) {
         Some(Ok(accepted)) => {
             error!("the workdir has errors; the configuration that was accepted last is used until they are mended");

@@ -90,6 +90,7 @@ impl Service {
         }
         self.stop.send_replace(true);
         self.accounts.clear();
+        self.not_run = None;
         let ended = async {
             while self.actors.join_next().await.is_some() {}
             while self.chores.join_next().await.is_some() {}

@@ -92,7 +92,7 @@ fn pairs(status: &Status) -> impl Iterator<Item = (&TaskName, &AccountName, &Pai
 
 fn sums<K: Ord + Copy>(status: &Status, counts: impl Fn(&TaskStatus) -> &BTreeMap<K, u64>) -> BTreeMap<K, u64> {
     let mut sums = BTreeMap::new();
-    for (key, count) in status.tasks.values().flat_map(counts) {
+    for (key, count) in status.tasks.values().flat_map(|task| counts(task)) {
         *sums.entry(*key).or_default() += count;
     }
     sums

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -79,7 +81,8 @@ fn fill_tasks(status: &mut Status) {
         outcomes: [(Outcome::Failed, 1), (Outcome::Succeeded, 4)].into(),
         missed: [(MissedReason::WindowPassed, 1)].into(),
     };
-    status.tasks = [(task, busy), ("idle-b".parse().unwrap(), TaskStatus::default())].into();
+    let idle = ("idle-b".parse().unwrap(), Arc::new(TaskStatus::default()));
+    status.tasks = Arc::new([(task, Arc::new(busy)), idle].into());
     status.running = vec![RunningRun { run_id, key, attempt: 1, started_at: Some(now()) }];
 }
 
@@ -125,7 +128,7 @@ fn too_many_tasks_share_their_series_and_say_so() {
     let failing = status.tasks.values().next_back().cloned().unwrap();
     let tasks = |count: usize| {
         let name = |number: usize| format!("task-{number}").parse::<TaskName>().unwrap();
-        (0..count).map(|number| (name(number), failing.clone())).collect()
+        Arc::new((0..count).map(|number| (name(number), Arc::clone(&failing))).collect())
     };
     status.tasks = tasks(tasks::SERIES_LIMIT);
     let apart = render(&status, &process());
@@ -133,7 +136,8 @@ fn too_many_tasks_share_their_series_and_say_so() {
 
     status.tasks = tasks(tasks::SERIES_LIMIT + 1);
     let (task, pair) = (TaskName::clone(status.tasks.keys().next().unwrap()), "alice".parse::<AccountName>().unwrap());
-    let worst = status.tasks.get_mut(&task).unwrap().accounts.get_mut(&pair).unwrap();
+    let worst = Arc::make_mut(Arc::make_mut(&mut status.tasks).get_mut(&task).unwrap());
+    let worst = worst.accounts.get_mut(&pair).unwrap();
     worst.consecutive_failures = 9;
     worst.last_success_at = Some(DateTime::from_timestamp(1000, 0).unwrap());
     let together = render(&status, &process());

@@ -33,7 +33,8 @@ impl Daemon {
 
     /// Waits until it is ready.
     pub(super) async fn ready(mut self) -> Self {
-        self.address = self.says("ready").await.field("metrics").to_owned();
+        let ready = self.says("ready").await;
+        ready.field("metrics").clone_into(&mut self.address);
         self
     }
 
@@ -74,10 +75,10 @@ impl Daemon {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         };
-        match tokio::time::timeout(super::LIMIT, asked).await {
-            Ok(status) => status,
-            Err(_) => panic!("the status never became as wanted: {last:#?}\n{}", self.log.text()),
-        }
+        let Ok(status) = tokio::time::timeout(super::LIMIT, asked).await else {
+            panic!("the status never became as wanted: {last:#?}\n{}", self.log.text());
+        };
+        status
     }
 
     /// The status now; `/metrics` shows it from then on.

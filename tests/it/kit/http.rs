@@ -47,7 +47,7 @@ pub(crate) async fn ask_unix(path: &Path, request: &str) -> Answer {
 }
 
 async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str, headers: &[&str]) -> Answer {
-    let more: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let more: String = headers.iter().flat_map(|line| [line, "\r\n"]).collect();
     let request = format!("{request} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{more}\r\n");
     let mut text = String::new();
     let exchange = async {

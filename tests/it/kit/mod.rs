@@ -24,7 +24,6 @@ use std::time::Duration;
 pub(crate) use command::{Ended, Invocation, read_until};
 pub(crate) use daemon::Daemon;
 pub(crate) use http::{Answer, ask, ask_unix};
-pub(crate) use log::Line;
 pub(crate) use stage::{Stage, soon, world};
 pub(crate) use tools::tool;
 
@@ -36,8 +35,8 @@ pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Waits for `work`, and panics with `explain` after [`LIMIT`].
 pub(crate) async fn within_limit<T>(work: impl Future<Output = T>, explain: impl FnOnce() -> String) -> T {
-    match tokio::time::timeout(LIMIT, work).await {
-        Ok(done) => done,
-        Err(_) => panic!("not within {LIMIT:?}: {}", explain()),
-    }
+    let Ok(done) = tokio::time::timeout(LIMIT, work).await else {
+        panic!("not within {LIMIT:?}: {}", explain());
+    };
+    done
 }

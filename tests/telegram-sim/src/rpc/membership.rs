@@ -17,9 +17,7 @@ pub(super) fn join(call: &Call<'_>, account: usize) -> RpcResult {
     }
     state.accounts[account].groups.push(group);
     let updates = changed(&state, account, group, call.centre.clock.unix());
-    answer::<f::channels::JoinChannel>(types::messages::ChatInviteJoinResultOk {
-        updates: updates.into(),
-    })
+    answer::<f::channels::JoinChannel>(types::messages::ChatInviteJoinResultOk { updates: updates.into() })
 }
 
 pub(super) fn leave(call: &Call<'_>, account: usize) -> RpcResult {
@@ -29,9 +27,7 @@ pub(super) fn leave(call: &Call<'_>, account: usize) -> RpcResult {
     if !state.groups[group].members.remove(&account) {
         return Err(RpcError::bad_request("USER_NOT_PARTICIPANT"));
     }
-    state.accounts[account]
-        .groups
-        .retain(|&other| other != group);
+    state.accounts[account].groups.retain(|&other| other != group);
     let updates = changed(&state, account, group, call.centre.clock.unix());
     answer::<f::channels::LeaveChannel>(updates)
 }

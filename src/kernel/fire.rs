@@ -1,0 +1,177 @@
+//! What is due: slots, further attempts, deadlines, deletions.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::agenda::{Item, PairKey};
+use super::engine::Kernel;
+use super::order::{Alarm, Effect, RunOrder, Work};
+use super::pair::MISFIRE_GRACE;
+use super::record::{NotRun, Trigger};
+use super::status::MissedReason;
+use crate::names::{RunId, RunKey, Slot};
+use crate::schedule::LostSlots;
+use crate::script::Outcome;
+
+impl Kernel {
+    pub(super) fn tick(&mut self, now: DateTime<Utc>) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        while !self.stopping
+            && let Some((_, item)) = self.agenda.pop_due(now)
+        {
+            match item {
+                Item::Slot(key, slot) => effects.extend(self.fire(now, &key, slot)),
+                Item::Resume(key, run_id) => effects.extend(self.resume(now, &key, &run_id)),
+                Item::Deadline(key, slot) => effects.extend(self.deadline_passed(&key, slot)),
+                Item::Delete(key, run_id) => effects.extend(self.delete(&key, &run_id)),
+                Item::Queue(account) => effects.extend(self.pump(now, &account)),
+            }
+        }
+        effects
+    }
+
+    fn fire(&mut self, now: DateTime<Utc>, key: &PairKey, slot: Slot) -> Vec<Effect> {
+        let Some(pair) = self.pairs.get_mut(key) else { return Vec::new() };
+        // An entry of an earlier plan for the same slot may come first.
+        let Some(planned) = pair.planned.filter(|planned| planned.slot == slot && planned.at <= now) else {
+            return Vec::new();
+        };
+        pair.take_planned(slot);
+        let too_late = planned.late && pair.window_end(slot).is_some_and(|end| now > end + MISFIRE_GRACE);
+        if too_late || planned.late_by(now) > MISFIRE_GRACE {
+            // The machine slept, or the clock was put forward: the missed-run policy decides.
+            return self.plan(now, key);
+        }
+        pair.handled(slot);
+        let done_today = pair.is_done_today(now);
+        let task = Arc::clone(&pair.task);
+        let mut effects = Vec::new();
+        if done_today {
+            effects.push(self.skip(key, slot, "it was done before today, and once a day is enough"));
+        } else if let Some(running) = self.lanes.get(&key.1).and_then(|lane| lane.runs(&key.0)) {
+            let reason = format!("the run of {} is still going on", running.key.slot);
+            effects.push(self.skip(key, slot, &reason));
+        } else {
+            effects.extend(self.make_way(key, slot));
+            if let Some(pair) = self.pairs.get_mut(key) {
+                pair.fired = Some((slot, planned.at));
+            }
+            if let Some(deadline) = task.timing.deadline_for(slot) {
+                self.agenda.add(deadline, Item::Deadline(key.clone(), slot));
+            }
+            let trigger = if planned.late { Trigger::Late } else { Trigger::Scheduled };
+            let run_key = RunKey { task: key.0.clone(), account: key.1.clone(), slot };
+            let order = RunOrder { key: run_key, task, trigger, fire_at: planned.at, work: Work::First };
+            effects.extend(self.enqueue(now, order, false));
+        }
+        effects.extend(self.plan(now, key));
+        effects
+    }
+
+    /// What an earlier slot of the pair still has to come makes way for `slot`.
+    fn make_way(&mut self, key: &PairKey, slot: Slot) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if let Some(order) = self.lanes.get_mut(&key.1).and_then(|lane| lane.withdraw(&key.0)) {
+            match order.work {
+                Work::First => {
+                    self.count_missed(key, MissedReason::Coalesced, 1);
+                    let reason = format!("a later slot runs in its place: {slot}");
+                    effects.push(Effect::NotRun { key: order.key, what: NotRun::Missed, reason });
+                }
+                Work::Again { last, .. } => effects.extend(self.close(key, *last, true)),
+                Work::Review { last: Some(last), .. } => effects.extend(self.close(key, *last, true)),
+                Work::Review { .. } => {}
+            }
+        }
+        if let Some(waiting) = self.pairs.get_mut(key).and_then(|pair| pair.waiting.take()) {
+            effects.extend(self.close(key, *waiting.record, true));
+        }
+        effects
+    }
+
+    fn resume(&mut self, now: DateTime<Utc>, key: &PairKey, run_id: &RunId) -> Vec<Effect> {
+        let busy = self.lanes.get(&key.1).is_some_and(|lane| lane.runs(&key.0).is_some());
+        let quiet = self.quiet(&key.1);
+        let Some(pair) = self.pairs.get_mut(key) else { return Vec::new() };
+        let Some(waiting) = pair.waiting.take_if(|waiting| waiting.run_id == *run_id) else { return Vec::new() };
+        let rest = quiet.and_then(|quiet| quiet.end(pair.task.timing.zone, now));
+        if busy || rest.is_some() {
+            // A run by hand is going on, or the account rests; the end of that leaves the slot its turn.
+            pair.waiting = Some(waiting);
+            self.agenda.add(rest.unwrap_or(now + MISFIRE_GRACE), Item::Resume(key.clone(), run_id.clone()));
+            return Vec::new();
+        }
+        let record = waiting.record;
+        let (run_key, trigger, fire_at) = (record.key.clone(), record.trigger, record.resume_at.unwrap_or(now));
+        let work = match record.outcome {
+            Outcome::Failed => Work::Again { run_id: run_id.clone(), attempt: record.attempt + 1, last: record },
+            _ => Work::Review { run_id: run_id.clone(), last: Some(record), left_behind: None },
+        };
+        let order = RunOrder { key: run_key, task: Arc::clone(&pair.task), trigger, fire_at, work };
+        self.enqueue(now, order, false)
+    }
+
+    fn deadline_passed(&mut self, key: &PairKey, slot: Slot) -> Vec<Effect> {
+        let Some(pair) = self.pairs.get(key) else { return Vec::new() };
+        if pair.done >= Some(slot) || pair.fired.is_some_and(|(newest, _)| newest > slot) {
+            return Vec::new();
+        }
+        let key = RunKey { task: key.0.clone(), account: key.1.clone(), slot };
+        vec![Effect::Alarm(Alarm::DeadlinePassed { key })]
+    }
+
+    fn delete(&mut self, key: &PairKey, run_id: &RunId) -> Vec<Effect> {
+        let Some(pair) = self.pairs.get_mut(key) else { return Vec::new() };
+        let Some((_, messages)) = pair.to_delete.take_if(|(of, _)| of == run_id) else { return Vec::new() };
+        vec![Effect::Delete { account: key.1.clone(), task: Arc::clone(&pair.task), messages }]
+    }
+
+    /// Plans the next slot of a pair; slots that passed are sorted into one to run late and those that are lost.
+    pub(super) fn plan(&mut self, now: DateTime<Utc>, key: &PairKey) -> Vec<Effect> {
+        let quiet = self.quiet(&key.1);
+        let Some(pair) = self.pairs.get_mut(key) else { return Vec::new() };
+        let plan = pair.plan(now, &self.seed, key, quiet);
+        if let Some(mut planned) = pair.planned {
+            if planned.late {
+                let lane = self.lanes.entry(key.1.clone()).or_default();
+                let paced = lane.pace(planned.at, now);
+                let last = pair.window_end(planned.slot).unwrap_or(paced);
+                planned.at = planned.at.max(paced.min(last));
+                pair.planned = Some(planned);
+            }
+            self.agenda.add(planned.at, Item::Slot(key.clone(), planned.slot));
+        }
+        let mut effects = Vec::new();
+        for slot in plan.rested.newest {
+            effects.push(self.skip(key, slot, "the account rests; the last slot of the night runs when it is over"));
+        }
+        if let Some(reason) = plan.reason {
+            effects.extend(self.lose(key, &plan.lost, reason, plan.late));
+        }
+        self.describe_next(key);
+        effects
+    }
+
+    /// Slots that will never be run. There is one alarm for all of them, unless a later slot is run in their place.
+    fn lose(&mut self, key: &PairKey, lost: &LostSlots, reason: MissedReason, late: Option<Slot>) -> Vec<Effect> {
+        let Some(newest) = lost.newest.last() else { return Vec::new() };
+        let text = match (reason, late) {
+            (MissedReason::Coalesced, Some(late)) => format!("a later slot runs in its place: {late}"),
+            (MissedReason::Policy, _) => "the daemon could not run it in time, and the task says to skip".to_owned(),
+            _ => "the daemon could not run it within the task's window".to_owned(),
+        };
+        let run_key = |slot| RunKey { task: key.0.clone(), account: key.1.clone(), slot };
+        let not_run = |slot: &Slot| Effect::NotRun { key: run_key(*slot), what: NotRun::Missed, reason: text.clone() };
+        let mut effects: Vec<Effect> = lost.newest.iter().map(not_run).collect();
+        if reason != MissedReason::Coalesced {
+            let reason = match lost.count {
+                1 => text,
+                count => format!("{text}; it is the last of {count} such slots"),
+            };
+            effects.push(Effect::Alarm(Alarm::NotDone { key: run_key(*newest), outcome: Outcome::Missed, reason }));
+        }
+        self.count_missed(key, reason, lost.count);
+        effects
+    }
+}

@@ -1,0 +1,135 @@
+//! One account: what it does, what waits for it, and how much it has begun.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::order::RunOrder;
+use crate::config::Budget;
+use crate::names::TaskName;
+
+/// Runs that are made up for follow each other at this distance on one account, so that a machine that comes back does not
+/// do in a minute what it had spread over a day.
+const CATCH_UP_GAP: TimeDelta = TimeDelta::seconds(10);
+
+/// What is further ahead was promised before the clock was put back, or is too much to be spread.
+const LONGEST_CATCH_UP: TimeDelta = TimeDelta::hours(1);
+
+/// The place of an order in its account's queue: the nearest deadline first, then the longest wait.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Ticket {
+    deadline: DateTime<Utc>,
+    fire_at: DateTime<Utc>,
+    task: TaskName,
+}
+
+/// An order that was given and has not come back.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) order: RunOrder,
+    /// The account's task died with it once before.
+    pub(super) given_again: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    /// Given and not back, by task. More than one only when people ask for runs.
+    pub(super) running: BTreeMap<TaskName, Running>,
+    /// Not given yet; at most one a task.
+    waiting: BTreeMap<Ticket, Running>,
+    tickets: BTreeMap<TaskName, Ticket>,
+    /// What a crash left in the middle: it goes before everything else.
+    cut_off: VecDeque<Running>,
+    /// What an actor that died was doing, until the ledger has told how far that got.
+    pub(super) lost: Vec<Running>,
+    /// When attempts began, oldest first, as far back as a budget may reach.
+    starts: VecDeque<DateTime<Utc>>,
+    next_catch_up: Option<DateTime<Utc>>,
+}
+
+impl Lane {
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.lost.is_empty()
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len() + self.cut_off.len()
+    }
+
+    /// Whether the task has an order that was given, or is about to be given again.
+    pub(super) fn runs(&self, task: &TaskName) -> Option<&RunOrder> {
+        let lost = || self.lost.iter().find(|lost| lost.order.key.task == *task);
+        self.running.get(task).or_else(lost).map(|running| &running.order)
+    }
+
+    pub(super) fn wait(&mut self, order: RunOrder, given_again: bool) {
+        let waiting = Running { order, given_again };
+        let key = &waiting.order.key;
+        if waiting.order.is_left_behind() {
+            return self.cut_off.push_back(waiting);
+        }
+        let deadline = waiting.order.task.timing.deadline_for(key.slot).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let ticket = Ticket { deadline, fire_at: waiting.order.fire_at, task: key.task.clone() };
+        if let Some(before) = self.tickets.insert(key.task.clone(), ticket.clone()) {
+            self.waiting.remove(&before);
+        }
+        self.waiting.insert(ticket, waiting);
+    }
+
+    /// The order of a task leaves the queue, unless it is half done.
+    pub(super) fn withdraw(&mut self, task: &TaskName) -> Option<RunOrder> {
+        let ticket = self.tickets.remove(task)?;
+        self.waiting.remove(&ticket).map(|waiting| waiting.order)
+    }
+
+    /// What a crash left of a task leaves the queue.
+    pub(super) fn withdraw_cut_off(&mut self, task: &TaskName) -> Option<RunOrder> {
+        let place = self.cut_off.iter().position(|waiting| waiting.order.key.task == *task)?;
+        self.cut_off.remove(place).map(|waiting| waiting.order)
+    }
+
+    /// Takes the first order that `held_up` lets go.
+    pub(super) fn take_first(&mut self, mut held_up: impl FnMut(&RunOrder) -> bool) -> Option<Running> {
+        if let Some(place) = self.cut_off.iter().position(|waiting| !held_up(&waiting.order)) {
+            return self.cut_off.remove(place);
+        }
+        let ticket = self.waiting.iter().find(|(_, waiting)| !held_up(&waiting.order))?.0.clone();
+        self.tickets.remove(&ticket.task);
+        self.waiting.remove(&ticket)
+    }
+
+    /// Counts an order that is given now, unless it only looks at a chat.
+    pub(super) fn begin(&mut self, now: DateTime<Utc>, order: &RunOrder) {
+        if order.counts() {
+            self.began(now);
+        }
+    }
+
+    pub(super) fn began(&mut self, at: DateTime<Utc>) {
+        let place = self.starts.partition_point(|start| *start <= at);
+        self.starts.insert(place, at);
+    }
+
+    /// When the budget allows another attempt; `None` is now. Starts that lie ahead were before the clock was put back, and
+    /// do not count.
+    pub(super) fn exhausted_until(&mut self, now: DateTime<Utc>, budget: Budget) -> Option<DateTime<Utc>> {
+        let per = TimeDelta::from_std(budget.per).unwrap_or(TimeDelta::MAX);
+        self.starts.retain(|start| *start <= now && now - *start < per);
+        let runs = usize::try_from(budget.runs).unwrap_or(usize::MAX);
+        let nth_last = self.starts.len().checked_sub(runs)?;
+        self.starts.get(nth_last).map(|start| *start + per)
+    }
+
+    /// Without a budget nobody asks when attempts began.
+    pub(super) fn forget_starts(&mut self) {
+        self.starts.clear();
+    }
+
+    /// The instant for a run that is made up for and would like `at`.
+    pub(super) fn pace(&mut self, at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+        let promised = self.next_catch_up.filter(|next| *next <= now + LONGEST_CATCH_UP);
+        let paced = promised.map_or(at, |next| next.max(at));
+        self.next_catch_up = Some(paced + CATCH_UP_GAP);
+        paced
+    }
+}

@@ -1,0 +1,232 @@
+//! The real binary under clocks that jump, stop, and cross changes of daylight-saving time; and a thousand reloads.
+//!
+//! No account is signed in, so that every run ends at once; that its slot came is what counts.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::tools;
+
+/// How long anything may take before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running daemon and its log.
+struct Daemon {
+    folder: tempfile::TempDir,
+    process: Child,
+    lines: Receiver<String>,
+}
+
+impl Daemon {
+    /// Starts it with these tasks (of one account, in Berlin), `faketime` being what libfaketime is told.
+    fn start(tasks: &str, faketime: Option<&[(&str, &str)]>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_workdir(folder.path(), tasks);
+        let mut command = match faketime {
+            None => Command::new(env!("CARGO_BIN_EXE_tgsignd")),
+            Some(variables) => {
+                let mut command = Command::new("faketime");
+                // What it is told on the command line is replaced by the variables.
+                command.args(["-m", "-f", "+0", "env"]);
+                command.args(variables.iter().map(|(name, value)| format!("{name}={value}")));
+                command.arg(env!("CARGO_BIN_EXE_tgsignd"));
+                command
+            }
+        };
+        for name in tgsignd::config::ENVIRONMENT {
+            command.env_remove(name);
+        }
+        command.args(["run", "--workdir"]).arg(folder.path().join("workdir"));
+        command.arg("--datadir").arg(folder.path().join("data"));
+        let mut process = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let (sender, lines) = channel();
+        let stderr = BufReader::new(process.stderr.take().unwrap());
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut daemon = Self { folder, process, lines };
+        daemon.wait_for(|line| line["message"] == "ready");
+        daemon
+    }
+
+    /// The next line of the log that is as wanted.
+    fn wait_for(&mut self, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let mut seen = Vec::new();
+        loop {
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else { panic!("not in the log:\n{}", seen.join("\n")) };
+            if let Some(found) = serde_json::from_str(&line).ok().filter(&wanted) {
+                return found;
+            }
+            seen.push(line);
+        }
+    }
+
+    /// The slot of the task that is dealt with next, run or not.
+    fn next_slot(&mut self, task: &str) -> DateTime<Utc> {
+        let line = self.wait_for(|line| {
+            let message = line["message"].as_str().unwrap_or_default();
+            line["task"] == task && (message == "run ordered" || message.starts_with("slot not run"))
+        });
+        line["slot"].as_str().unwrap().parse().unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        signal(self.process.id(), name);
+    }
+}
+
+fn signal(process: u32, name: &str) {
+    assert!(Command::new("kill").args([name, &process.to_string()]).status().unwrap().success());
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn write_workdir(folder: &Path, tasks: &str) {
+    let workdir = folder.join("workdir");
+    fs::create_dir_all(&workdir).unwrap();
+    let settings = format!(
+        "version = 1\n[telegram]\ntest_data_centres = [{{ id = 2, address = '127.0.0.1:9', key_seed = 'x' }}]\n\
+         [log]\nformat = 'json'\n[http]\nlisten = 'unix:{}'\n[accounts.alice]\n[defaults]\ntimezone = 'Europe/Berlin'\n\
+         retry = {{ attempts = 1 }}\nchat = 1\nsteps = [{{ send = 'x' }}]\n{tasks}",
+        folder.join("http.sock").display()
+    );
+    fs::write(workdir.join("tgsignd.toml"), settings).unwrap();
+}
+
+fn has_faketime() -> bool {
+    let found =
+        Command::new("faketime").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
+    if !found {
+        tools::missing("faketime");
+    }
+    found
+}
+
+fn utc(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+/// The daemon's clock starts at this instant.
+fn starting_at(instant: &str) -> Vec<(&'static str, String)> {
+    // libfaketime reads local time, and the process has UTC.
+    vec![
+        ("TZ", "UTC".to_owned()),
+        ("FAKETIME", format!("@{instant}")),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ]
+}
+
+fn start_at(tasks: &str, instant: &str) -> Daemon {
+    let variables = starting_at(instant);
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    Daemon::start(tasks, Some(&variables))
+}
+
+#[test]
+fn a_running_daemon_crosses_the_changes_of_daylight_saving_time() {
+    if !has_faketime() {
+        return;
+    }
+    // A named time in the gap runs at its end; real time goes on.
+    let tasks = "[tasks.gap]\nschedule = '17 2,14 * * *'\n[tasks.real]\nschedule = '0 * * * *'\n";
+    let mut daemon = start_at(tasks, "2027-03-28 00:59:52");
+    assert_eq!(daemon.next_slot("gap"), utc("2027-03-28T01:00:00Z"));
+    // What happens twice: the first time only, unless the hour is a star.
+    let tasks = "[tasks.fixed]\nschedule = '0 2 * * *'\n[tasks.real]\nschedule = '0 * * * *'\n";
+    let mut daemon = start_at(tasks, "2027-10-31 00:59:52");
+    assert_eq!(daemon.next_slot("real"), utc("2027-10-31T01:00:00Z"));
+    let mut daemon = start_at(tasks, "2027-10-30 23:59:52");
+    assert_eq!(daemon.next_slot("fixed"), utc("2027-10-31T00:00:00Z"));
+    // Half an hour in Lord Howe.
+    let mut daemon =
+        start_at("[tasks.gap]\nschedule = '02:15'\ntimezone = 'Australia/Lord_Howe'\n", "2027-10-02 15:29:52");
+    assert_eq!(daemon.next_slot("gap"), utc("2027-10-02T15:30:00Z"));
+}
+
+#[test]
+fn steps_of_the_clock_lose_and_double_no_slot() {
+    if !has_faketime() {
+        return;
+    }
+    let offsets = tempfile::tempdir().unwrap();
+    let offset = offsets.path().join("offset");
+    // Replaced as a whole: the daemon reads it at any time.
+    let put_clock = |delta: &str| {
+        let new = offsets.path().join("new");
+        fs::write(&new, delta).unwrap();
+        fs::rename(&new, &offset).unwrap();
+    };
+    put_clock("+0");
+    let file = offset.display().to_string();
+    let variables =
+        [("FAKETIME_TIMESTAMP_FILE", file.as_str()), ("FAKETIME_NO_CACHE", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
+    let in_an_hour = (Utc::now() + TimeDelta::hours(1)).format("%-S %-M %-H * * *").to_string();
+    let tasks = format!(
+        "[tasks.hour]\nschedule = '{in_an_hour}'\ntimezone = 'UTC'\n\
+                         [tasks.often]\nschedule = '*/2 * * * * *'\nmissed = {{ policy = 'skip' }}\n"
+    );
+    let mut daemon = Daemon::start(&tasks, Some(&variables));
+    daemon.next_slot("often");
+    put_clock("+2h");
+    daemon.wait_for(|line| line["message"] == "the clock was set, or the machine slept");
+    assert!(daemon.next_slot("hour") < Utc::now() + TimeDelta::hours(1), "run late");
+    let newest = daemon.next_slot("often");
+    put_clock("+3599s");
+    daemon.wait_for(|line| line["seconds"].as_i64().is_some_and(|seconds| seconds < -1000));
+    // An hour until `often` comes again, and `hour` never does. The log has to stay silent until the clock is put forward.
+    put_clock("+3h");
+    daemon.wait_for(|line| line["seconds"].as_i64().is_some_and(|seconds| seconds > 1000));
+    assert!(daemon.next_slot("often") > newest);
+}
+
+#[test]
+fn a_stopped_process_makes_up_for_what_it_slept_through_once() {
+    let mut daemon = Daemon::start("[tasks.often]\nschedule = '* * * * * *'\n", None);
+    let mut slots = vec![daemon.next_slot("often")];
+    daemon.signal("-STOP");
+    let wake_at = Utc::now() + TimeDelta::seconds(5);
+    while Utc::now() < wake_at {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    daemon.signal("-CONT");
+    while slots[slots.len() - 1] <= wake_at {
+        slots.push(daemon.next_slot("often"));
+    }
+    let set: BTreeSet<_> = slots.iter().collect();
+    assert_eq!(set.len(), slots.len(), "none twice: {slots:?}");
+    let gaps = slots.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(gaps.into_iter().all(|gap| gap == TimeDelta::seconds(1)), "none left out: {slots:?}");
+}
+
+#[test]
+fn after_a_thousand_reloads_a_later_task_still_fires() {
+    let mut daemon = Daemon::start("[tasks.first]\nschedule = '06:00'\n", None);
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let (folder, process) = (daemon.folder.path(), daemon.process.id());
+            scope.spawn(move || {
+                for round in 0..250 {
+                    let file = folder.join(format!("workdir/w{writer}.toml"));
+                    let new = folder.join(format!("workdir/.w{writer}"));
+                    fs::write(&new, format!("[tasks.t{writer}]\nschedule = '{} 6 * * *'\n", round % 60)).unwrap();
+                    fs::rename(new, file).unwrap();
+                    if round % 25 == 0 {
+                        signal(process, "-HUP");
+                    }
+                }
+            });
+        }
+    });
+    fs::write(daemon.folder.path().join("workdir/later.toml"), "[tasks.later]\nschedule = '* * * * * *'\n").unwrap();
+    daemon.next_slot("later");
+}

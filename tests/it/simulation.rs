@@ -1,0 +1,398 @@
+//! Years of the kernel with an in-memory ledger, through crashes, restarts, steps of the clock, lost actors and reloads:
+//! every slot that was due is exactly one of run, missed and skipped, and none comes twice.
+//!
+//! `TGSIGND_SIMULATION="tasks days seed"` sets the size and replays a failure; `"200 3650 1"` is the whole of it, and is
+//! best run with `--release`.
+
+mod ledger;
+mod reference;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tgsignd::config::{self, FileContent, Snapshot, Sources};
+use tgsignd::kernel::record::RunRecord;
+use tgsignd::kernel::resume::resume_at;
+use tgsignd::kernel::status::{Build, Status};
+use tgsignd::kernel::{Alarm, Effect, Event, Kernel, RunOrder, Seeds, Work};
+use tgsignd::names::{AccountName, RunId};
+use tgsignd::schedule::Seed;
+use tgsignd::script::Outcome;
+
+use self::ledger::Ledger;
+use self::reference::Reference;
+
+const ZONES: [&str; 10] = [
+    "Asia/Shanghai",
+    "Europe/Berlin",
+    "America/New_York",
+    "Europe/London",
+    "Australia/Lord_Howe",
+    "Asia/Tehran",
+    "America/Sao_Paulo",
+    "Pacific/Auckland",
+    "Africa/Casablanca",
+    "UTC",
+];
+const ENTRIES: [&str; 12] = [
+    "06:00",
+    "30 2 * * *",
+    "17 2,14 * * *",
+    "0 6 * * MON-FRI",
+    "0 */12 * * *",
+    "30 4 1,15 * 5",
+    "0 0 L * *",
+    "45 1-3 * * SUN",
+    "@weekly",
+    "23:59:59",
+    "0 0 * * *",
+    "15 3 * 3,10,11 *",
+];
+const ACCOUNTS: usize = 12;
+
+/// Marsaglia's xorshift.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+
+    fn seconds(&mut self, least: u64, most: u64) -> TimeDelta {
+        TimeDelta::seconds((least + self.below(most - least)).cast_signed())
+    }
+
+    fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
+    }
+}
+
+/// The tables of one task, each line drawn anew by a reload now and then.
+struct Draft {
+    enabled: bool,
+    schedule: String,
+    zone: &'static str,
+    jitter: &'static str,
+    missed: &'static str,
+    accounts: Vec<u64>,
+    more: String,
+}
+
+impl Draft {
+    fn draw(random: &mut Random) -> Self {
+        let mut draft = Self {
+            enabled: true,
+            schedule: String::new(),
+            zone: random.of(&ZONES),
+            jitter: "0s",
+            missed: "",
+            accounts: Vec::new(),
+            more: String::new(),
+        };
+        for what in 0..5 {
+            draft.redraw(what, random);
+        }
+        draft
+    }
+
+    fn redraw(&mut self, what: u64, random: &mut Random) {
+        match what {
+            0 => {
+                let entries: Vec<_> = (0..=random.below(2)).map(|_| format!("'{}'", random.of(&ENTRIES))).collect();
+                self.schedule = format!("[{}]", entries.join(", "));
+            }
+            1 => self.jitter = random.of(&["0s", "10m", "2h"]),
+            2 => {
+                let policies = ["{ policy = 'skip' }", "{ within = '6h' }", "{ within = '20m' }", "{ within = '3d' }"];
+                self.missed = random.of(&policies);
+            }
+            3 => {
+                let first = random.below(ACCOUNTS as u64);
+                self.accounts = (first..=first + random.below(2)).map(|account| account % ACCOUNTS as u64).collect();
+            }
+            4 => {
+                self.more = format!(
+                    "retry = {{ attempts = {}, delay = '{}' }}\n{}",
+                    1 + random.below(3),
+                    random.of(&["1m", "30m", "1h"]),
+                    random.of(&["", "deadline = '22:00'\n"]),
+                );
+            }
+            _ => self.enabled = !self.enabled,
+        }
+    }
+
+    fn write(&self, name: usize, text: &mut String) {
+        let accounts: Vec<_> = self.accounts.iter().map(|account| format!("'a{account}'")).collect();
+        let Self { enabled, schedule, zone, jitter, missed, more, .. } = self;
+        write!(
+            text,
+            "[tasks.t{name}]\nenabled = {enabled}\nschedule = {schedule}\ntimezone = '{zone}'\njitter = '{jitter}'\n\
+             missed = {missed}\naccounts = [{}]\n{more}chat = 1\nsteps = [{{ send = 'x' }}]\n",
+            accounts.join(", ")
+        )
+        .unwrap();
+    }
+}
+
+fn snapshot(drafts: &[Draft]) -> Arc<Snapshot> {
+    let mut text = "version = 1\n".to_owned();
+    (0..ACCOUNTS).for_each(|account| writeln!(text, "[accounts.a{account}]").unwrap());
+    drafts.iter().enumerate().for_each(|(name, draft)| draft.write(name, &mut text));
+    let files = BTreeMap::from([("tgsignd.toml".to_owned(), FileContent::Bytes(text.into()))]);
+    Arc::new(config::load(&Sources { files, environment: BTreeMap::new() }).unwrap().snapshot)
+}
+
+/// A run under way.
+struct Run {
+    order: RunOrder,
+    run_id: RunId,
+    ends_at: DateTime<Utc>,
+}
+
+struct World {
+    random: Random,
+    drafts: Vec<Draft>,
+    snapshot: Arc<Snapshot>,
+    kernel: Kernel,
+    ledger: Ledger,
+    reference: Reference,
+    runs: Vec<Run>,
+    now: DateTime<Utc>,
+    events: BTreeMap<&'static str, u64>,
+}
+
+fn kernel(ledger: &Ledger, now: DateTime<Utc>) -> Kernel {
+    let seeds = Seeds { seed: Seed([9; 32]), positions: ledger.positions(), open: ledger.open(), starts: Vec::new() };
+    Kernel::new(seeds, Status::new(Build { version: String::new(), revision: None, rustc: None }, now))
+}
+
+impl World {
+    fn new(tasks: usize, seed: u64) -> Self {
+        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let drafts: Vec<_> = (0..tasks).map(|_| Draft::draw(&mut random)).collect();
+        let now = "2026-11-22T00:00:00Z".parse().unwrap();
+        let (snapshot, ledger) = (snapshot(&drafts), Ledger::default());
+        let kernel = kernel(&ledger, now);
+        let reference = Reference::default();
+        let mut world = Self {
+            random,
+            drafts,
+            snapshot,
+            kernel,
+            ledger,
+            reference,
+            runs: Vec::new(),
+            now,
+            events: BTreeMap::new(),
+        };
+        world.load();
+        world
+    }
+
+    /// Puts the snapshot in force.
+    fn load(&mut self) {
+        let active_since = self.ledger.active_since(&self.snapshot, self.now);
+        self.reference.load(&self.snapshot, self.now, &self.ledger);
+        self.tell(Event::Loaded { snapshot: Arc::clone(&self.snapshot), active_since });
+    }
+
+    fn tell(&mut self, event: Event) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            for effect in self.kernel.handle(self.now, event) {
+                match effect {
+                    Effect::Run(order) => events.extend(self.begin(*order)),
+                    Effect::NotRun { key, what, .. } => self.ledger.record_without_run(key, what, self.now),
+                    Effect::Close(record) => self.ledger.finish(*record),
+                    Effect::Recover { account } => {
+                        let open = self.ledger.open().into_iter();
+                        let open = open.filter(|history| history.claim.key.account == account).collect();
+                        events.push(Event::Recovered { account, open });
+                    }
+                    Effect::Alarm(Alarm::DeadlinePassed { key }) => self.ledger.deadline_alarm(key),
+                    Effect::Alarm(_) | Effect::Delete { .. } => {}
+                }
+            }
+        }
+    }
+
+    /// An account takes an order: it claims the slot, and is at work for a while.
+    fn begin(&mut self, order: RunOrder) -> Option<Event> {
+        let run_id = match &order.work {
+            Work::First => match self.ledger.claim(&order, self.now) {
+                Some(run_id) => run_id,
+                None => return Some(Event::Dropped { key: order.key }),
+            },
+            Work::Again { run_id, .. } | Work::Review { run_id, .. } => run_id.clone(),
+        };
+        *self.events.entry("runs").or_default() += 1;
+        let longest = if self.random.below(50) == 0 { 20_000 } else { 120 };
+        let ends_at = self.now + self.random.seconds(1, longest);
+        self.runs.push(Run { order, run_id, ends_at });
+        None
+    }
+
+    fn end(&mut self, place: usize) {
+        let Run { order, run_id, .. } = self.runs.swap_remove(place);
+        let outcome = match self.random.below(10) {
+            0 | 1 => Outcome::Failed,
+            2 => Outcome::Unknown,
+            3 => Outcome::Interrupted,
+            _ => Outcome::Succeeded,
+        };
+        let mut record = RunRecord {
+            run_id,
+            key: order.key.clone(),
+            trigger: order.trigger,
+            fire_at: order.fire_at,
+            claimed_at: order.fire_at,
+            started_at: Some(self.now),
+            ended_at: self.now,
+            attempt: order.attempt(),
+            outcome,
+            reason: String::new(),
+            evidence: serde_json::Value::Null,
+            failed_step: None,
+            resume_at: None,
+        };
+        if let Work::Review { last: Some(last), .. } = order.work {
+            record.ended_at = last.ended_at;
+        }
+        record.resume_at = resume_at(&record, order.task.retry, true, self.now);
+        self.ledger.finish(record.clone());
+        self.tell(Event::Ended { record: Box::new(record), messages: Vec::new() });
+    }
+
+    /// The next thing that happens before `until`.
+    fn step(&mut self, until: DateTime<Utc>) {
+        let run =
+            self.runs.iter().enumerate().min_by_key(|(_, run)| run.ends_at).map(|(place, run)| (run.ends_at, place));
+        let tick = self.kernel.deadline().filter(|deadline| *deadline <= until);
+        match run.filter(|(ends_at, _)| *ends_at <= until && tick.is_none_or(|tick| *ends_at < tick)) {
+            Some((ends_at, place)) => {
+                self.pass(ends_at);
+                self.end(place);
+            }
+            None => match tick {
+                Some(tick) => {
+                    self.pass(tick);
+                    self.tell(Event::Tick);
+                }
+                None => self.pass(until),
+            },
+        }
+    }
+
+    fn pass(&mut self, to: DateTime<Utc>) {
+        self.now = self.now.max(to);
+        self.reference.saw(self.now);
+    }
+
+    /// Something goes wrong, or somebody changes something.
+    fn disturb(&mut self) {
+        let what = match self.random.below(10) {
+            0 | 1 => "crash",
+            2 => "forward",
+            3 => "backward",
+            4 => "actor",
+            _ => "reload",
+        };
+        *self.events.entry(what).or_default() += 1;
+        match what {
+            "crash" => self.crash(),
+            "forward" => self.put_clock(|random| random.seconds(1, 12 * 3600)),
+            "backward" => self.put_clock(|random| -random.seconds(1, 3 * 3600)),
+            "actor" => {
+                let account: AccountName = format!("a{}", self.random.below(ACCOUNTS as u64)).parse().unwrap();
+                self.runs.retain(|run| run.order.key.account != account);
+                self.tell(Event::ActorLost { account });
+            }
+            _ => {
+                self.edit();
+                self.load();
+            }
+        }
+    }
+
+    /// Runs go on for as long as they would have.
+    fn put_clock(&mut self, delta: impl Fn(&mut Random) -> TimeDelta) {
+        let delta = delta(&mut self.random);
+        self.runs.iter_mut().for_each(|run| run.ends_at += delta);
+        self.now += delta;
+        self.reference.saw(self.now);
+        self.tell(Event::Tick);
+    }
+
+    fn edit(&mut self) {
+        for _ in 0..=self.random.below(4) {
+            let task = usize::try_from(self.random.below(self.drafts.len() as u64)).unwrap();
+            let what = self.random.below(6);
+            self.drafts[task].redraw(what, &mut self.random);
+        }
+        self.snapshot = snapshot(&self.drafts);
+    }
+
+    /// The process ends without a word; a new one comes sooner or later, now and then to an edited workdir.
+    fn crash(&mut self) {
+        self.reference.excuse_what_only_the_process_knew(self.now, &self.ledger);
+        self.ledger.process_ended(self.kernel.status());
+        self.runs.clear();
+        let longest = if self.random.below(4) == 0 { 4 * 86_400 } else { 600 };
+        let pause = self.random.seconds(1, longest);
+        self.pass(self.now + pause);
+        if self.random.below(5) == 0 {
+            self.edit();
+            self.reference.changed_while_nobody_was_there(&self.snapshot, self.now, &self.ledger);
+        }
+        self.kernel = kernel(&self.ledger, self.now);
+        self.load();
+    }
+}
+
+fn size() -> (usize, i64, u64) {
+    let size = std::env::var("TGSIGND_SIMULATION").unwrap_or_else(|_| "30 400 1".to_owned());
+    let numbers: Vec<u64> = size.split_whitespace().map(|number| number.parse().unwrap()).collect();
+    let [tasks, days, seed] = numbers[..] else { panic!("TGSIGND_SIMULATION takes tasks, days and a seed") };
+    (tasks.try_into().unwrap(), days.try_into().unwrap(), seed)
+}
+
+#[test]
+fn every_due_slot_is_exactly_one_of_run_missed_and_skipped() {
+    let (tasks, days, seed) = size();
+    let mut world = World::new(tasks, seed);
+    let end = world.now + TimeDelta::days(days);
+    while world.now < end {
+        // Often in the middle of something.
+        let until = match (world.random.below(3), world.kernel.deadline()) {
+            (0, Some(deadline)) => deadline.max(world.now) + world.random.seconds(0, 120),
+            _ => world.now + world.random.seconds(600, 3 * 86_400),
+        };
+        while world.now < until {
+            world.step(until);
+        }
+        world.disturb();
+    }
+    // What is under way comes to its end.
+    let settled = world.now.max(world.reference.latest());
+    let quiet = settled + TimeDelta::days(5);
+    while world.now < quiet {
+        world.step(quiet);
+    }
+    world.ledger.process_ended(world.kernel.status());
+    println!("{tasks} tasks, {days} days, seed {seed}: {:?}, {:?}", world.events, world.ledger.outcomes());
+    world.reference.check(&world.ledger, settled);
+    let stuck: Vec<_> = world
+        .ledger
+        .open()
+        .into_iter()
+        .filter(|open| open.claim.claimed_at < settled)
+        .map(|open| open.claim.key)
+        .collect();
+    assert!(stuck.is_empty(), "claims that nobody will ever close: {stuck:?}");
+}
