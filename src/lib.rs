@@ -12,14 +12,16 @@
 //! | [`config`] | pure | workdir bytes → [`config::Snapshot`], or every diagnostic at once |
 //! | [`kernel`] | pure | `(now, Event) → Vec<Effect>` and the observable status |
 //! | [`telegram`] | shell | grammers: sessions, connections, login, peers |
+//! | [`ai`] | shell | any OpenAI-compatible model, or a program, as a solver |
 //! | [`ledger`] | shell | claims, runs, evidence and transcripts on disk |
 //! | [`http`] | shell | health and metrics, read-only views of the status |
 //! | [`daemon`] | shell | the one select loop, account actors, ticker, watcher, control socket |
 //! | [`cli`] | shell | one file a command |
 //!
-//! Arrows point one way: `names ← schedule, script ← config ← kernel ← {telegram, ledger, http} ← daemon ← cli`.
+//! Arrows point one way: `names ← schedule, script ← config ← kernel ← {telegram, ai, ledger, http} ← daemon ← cli`.
 //! Shells do not import each other; `tests/it/layers.rs` and `clippy.toml` keep it so.
 
+pub mod ai;
 pub mod cli;
 pub mod config;
 pub mod daemon;

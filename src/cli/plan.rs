@@ -192,6 +192,7 @@ mod tests {
             http: Http { listen: Listen::Tcp(([127, 0, 0, 1], 0).into()), guard: Guard::Proxy },
             log: Log { format: LogFormat::Auto, level: String::new() },
             history: History { runs: Duration::ZERO, transcripts: Duration::ZERO },
+            ai: None,
             accounts: BTreeMap::new(),
             tasks: tasks.into_iter().map(|task| (task.name.clone(), Arc::new(task))).collect(),
         }

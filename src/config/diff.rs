@@ -61,6 +61,7 @@ impl Diff {
                 ("[telegram] proxy", old.telegram.proxy != new.telegram.proxy),
                 ("[telegram] connect", old.telegram.connect != new.telegram.connect),
                 ("[history]", old.history != new.history),
+                ("[ai]", old.ai != new.ai),
             ]),
             restart_needed: changed(&[
                 ("[telegram] test_data_centres", old.telegram.test_data_centres != new.telegram.test_data_centres),

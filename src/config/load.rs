@@ -18,7 +18,7 @@ use crate::names::{AccountName, TaskName};
 use crate::schedule::MissedPolicy;
 
 /// The tables that only the settings file and the variable may hold.
-const SETTINGS: [&str; 5] = ["telegram", "http", "log", "history", "defaults"];
+const SETTINGS: [&str; 6] = ["telegram", "http", "log", "history", "ai", "defaults"];
 
 /// A valid configuration and what is unwise about it.
 #[derive(Debug, Clone)]
@@ -114,6 +114,7 @@ fn snapshot<'a>(
     let http = validate::http(setting("http"), environment);
     let log = validate::log(setting("log"));
     let history = validate::history(setting("history"));
+    let ai = validate::ai(setting("ai"), environment);
     let world = World {
         defaults: setting("defaults").map(|table| Parts::read(table, &patterns)),
         accounts: merged.accounts.keys().copied().collect(),
@@ -154,6 +155,7 @@ fn snapshot<'a>(
         http: http?,
         log: log?,
         history: history?,
+        ai: ai?,
         accounts: accounts.into_iter().collect::<Option<BTreeMap<AccountName, Arc<Account>>>>()?,
         tasks: tasks.into_iter().collect::<Option<BTreeMap<TaskName, Arc<Task>>>>()?,
     })

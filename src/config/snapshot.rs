@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub log: Log,
     /// How long runs and transcripts are kept.
     pub history: History,
+    /// Models that may be asked; `None` when there are none.
+    pub ai: Option<Ai>,
     /// Accounts by name.
     pub accounts: BTreeMap<AccountName, Arc<Account>>,
     /// Tasks by name, the disabled ones too.
@@ -152,6 +154,30 @@ pub enum LogFormat {
     Pretty,
     /// One JSON object a line.
     Json,
+}
+
+/// Models that may be asked, and a program; `[ai]` and the `OPENAI_…` variables. There is at least one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ai {
+    /// In the order in which they are asked.
+    pub endpoints: Vec<AiEndpoint>,
+    /// Asked after them: the absolute path of a program, then its arguments.
+    pub command: Option<Vec<String>>,
+    /// For each answer.
+    pub timeout: Duration,
+    /// Calls a day (UTC), of all accounts together.
+    pub daily_limit: u32,
+}
+
+/// A model at a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AiEndpoint {
+    /// Ends before `/chat/completions`.
+    pub base_url: String,
+    /// Local servers may need none.
+    pub key: Option<SecretRef>,
+    /// The name of the model.
+    pub model: String,
 }
 
 /// How long things are kept.

@@ -15,8 +15,11 @@ pub(super) const VARIABLE_AS_FILE: &str = "$TGSIGND_CONFIG";
 
 /// Every environment variable that is part of the configuration; others are only read where a file says
 /// `{ env = "…" }`. An empty value counts as unset.
-pub const ENVIRONMENT: [&str; 8] = [
+pub const ENVIRONMENT: [&str; 11] = [
     CONFIG_VARIABLE,
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "OPENAI_MODEL",
     "PORT",
     "TG_API_HASH",
     "TG_API_ID",

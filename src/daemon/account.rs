@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::attempt;
-use crate::config::{Connect, Task};
+use crate::ai::Budget;
+use crate::config::{Ai, Connect, Task};
 use crate::kernel::record::{Instance, RunRecord};
 use crate::kernel::status::AccountStatus;
 use crate::kernel::{Event, RunOrder};
@@ -42,6 +43,8 @@ pub struct Reach {
     pub data_centres: DataCentres,
     /// When they are opened.
     pub connect: Connect,
+    /// Models that its conversations may ask.
+    pub ai: Option<Ai>,
 }
 
 /// What all actors share.
@@ -57,6 +60,8 @@ pub struct Shared {
     pub events: mpsc::UnboundedSender<Event>,
     /// Turns true when runs have to end.
     pub stop: watch::Receiver<bool>,
+    /// How often models were asked.
+    pub model_calls: Arc<Budget>,
 }
 
 impl Shared {
@@ -150,7 +155,7 @@ impl AccountHandle {
 /// The state of an actor.
 pub(super) struct Account {
     pub(super) name: AccountName,
-    reach: watch::Receiver<Reach>,
+    pub(super) reach: watch::Receiver<Reach>,
     pub(super) shared: Arc<Shared>,
     pub(super) connection: Option<Connection>,
     /// Held while connected: a session that two processes use is ended by Telegram.

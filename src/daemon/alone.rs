@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::account::{AccountHandle, Job, RunReply, Shared};
 use super::datadir::{Datadir, DatadirError};
 use super::reload;
+use crate::ai::Budget;
 use crate::config::Snapshot;
 use crate::kernel::status::{Build, Status};
 use crate::kernel::{Event, Kernel, OnceError, Seeds};
@@ -64,6 +65,7 @@ pub async fn once(
         instance: datadir.instance.clone(),
         events,
         stop,
+        model_calls: Arc::new(Budget::new(snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit))),
     });
     let mut actors = JoinSet::new();
     let mut waiting = Vec::new();

@@ -13,6 +13,7 @@ use tracing::{Instrument, Span, error, info, warn};
 
 use self::end::{End, judge, keep, no_connection, record, verdict};
 use super::account::{Account, Ended, RunReply};
+use super::advice::Advice;
 use super::recorder::RunRecorder;
 use crate::config::ChatRef;
 use crate::kernel::random_id::random_id;
@@ -257,6 +258,7 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
     let mut stop = account.shared.stop.clone();
     let (key, number, kept) = (attempt.order.key.clone(), attempt.number, attempt.kept.clone());
     let (timeout, journal, since) = (attempt.order.task.timeout, attempt.journal.clone(), attempt.since);
+    let advice = Advice::new(account.reach.borrow().ai.clone(), Arc::clone(&account.shared.model_calls));
     let conversation = async move {
         let plan = Plan {
             chat: &kept.chat,
@@ -265,6 +267,7 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
             timeout,
             random_id: &|step| random_id(&secret, &key, number, step),
             seed: random_id(&secret, &key, number, usize::MAX).cast_unsigned(),
+            advisor: &advice,
             journal,
             since,
         };
@@ -312,6 +315,7 @@ async fn history_says(
         timeout: Duration::ZERO,
         random_id: &|_| 0,
         seed: 0,
+        advisor: &Advice::new(None, Arc::clone(&account.shared.model_calls)),
         journal: journal.to_vec(),
         since,
     };

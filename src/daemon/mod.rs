@@ -3,7 +3,7 @@
 //! | file | what it owns |
 //! |---|---|
 //! | [`service`] | the loop |
-//! | [`account`], `attempt`, `recorder` | one actor for each account, and what it does for an order |
+//! | [`account`], `attempt`, `recorder`, `advice` | one actor for each account, and what it does for an order |
 //! | [`watcher`], [`workdir`], [`reload`], [`last_good`] | from a changed folder to a configuration |
 //! | [`datadir`] | folders, lock and ledger |
 //! | [`logging`], `systemd` | log lines, and what systemd is told |
@@ -18,6 +18,7 @@
 )]
 
 pub mod account;
+mod advice;
 pub mod alone;
 mod attempt;
 pub mod control;

@@ -9,7 +9,7 @@ use crate::kernel::record::JournalEntry;
 use crate::ledger::LedgerHandle;
 use crate::ledger::transcript::{Transcript, TranscriptEvent, TranscriptLine};
 use crate::names::RunId;
-use crate::script::{ChatMessage, JournalMark, Quiet, Script, Step, Template, Verb, Verdict};
+use crate::script::{Answer, ChatMessage, JournalMark, Quiet, Script, Step, Template, Verb, Verdict};
 use crate::telegram::error::CallError;
 use crate::telegram::run::{Note, Recorder};
 
@@ -66,6 +66,8 @@ fn describe(step: &Step) -> String {
         Verb::Choose => "choose".to_owned(),
         Verb::Solve => "solve".to_owned(),
         Verb::Quiet(quiet) => describe_quiet(*quiet).to_owned(),
+        Verb::ChooseByPicture(_) => "choose by the picture".to_owned(),
+        Verb::Read { .. } => "read the picture".to_owned(),
         // Only what acts gets into the journal, and with it into the transcript.
         _ => String::new(),
     };
@@ -112,6 +114,13 @@ impl Recorder for RunRecorder {
                 TranscriptEvent::Edit { message_id: message.id, text: message.text.clone(), buttons: labels(message) }
             }
             Note::Clicked { message_id, label } => TranscriptEvent::Clicked { message_id, text: label.to_owned() },
+            Note::Asked { answer } => TranscriptEvent::Note {
+                text: match answer {
+                    Ok(Answer::Label(index)) => format!("a model chose button {}", index + 1),
+                    Ok(Answer::Typed(text)) => format!("a model answered {text}"),
+                    Err(reason) => format!("no model answered: {reason}"),
+                },
+            },
             Note::Done(quiet) => TranscriptEvent::Note { text: format!("done: {}", describe_quiet(quiet)) },
             Note::Popup(popup) => TranscriptEvent::Popup { text: popup.text.clone().unwrap_or_default() },
             Note::Trouble(error) => {

@@ -76,7 +76,9 @@ pub fn resolve(secret: &SecretRef) -> Result<Secret<String>, SecretError> {
 /// Reads every secret that the configuration refers to, for nothing but its errors; each comes with the key it is for.
 pub fn try_all(snapshot: &Snapshot) -> Vec<(&'static str, SecretError)> {
     let hash = snapshot.telegram.api.as_ref().map(|api| ("[telegram] api_hash", &api.hash));
-    hash.into_iter().filter_map(|(key, secret)| Some((key, resolve(secret).err()?))).collect()
+    let models = snapshot.ai.iter().flat_map(|ai| &ai.endpoints);
+    let keys = models.filter_map(|endpoint| Some(("[ai] api_key", endpoint.key.as_ref()?)));
+    hash.into_iter().chain(keys).filter_map(|(key, secret)| Some((key, resolve(secret).err()?))).collect()
 }
 
 fn resolve_with(

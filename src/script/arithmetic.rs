@@ -57,6 +57,24 @@ const WORDS: &[(&str, Token)] = &[
 /// Words between an operator and its number.
 const SILENT: [&str; 3] = ["by", "на", "к"];
 
+/// Words for what is not calculated here: half of a sum is not the sum.
+const OTHER_ARITHMETIC: [&str; 14] = [
+    "一半",
+    "倍",
+    "平方",
+    "立方",
+    "次方",
+    "余数",
+    "百分",
+    "half",
+    "squared",
+    "percent",
+    "remainder",
+    "половин",
+    "процент",
+    "остаток",
+];
+
 const HAN: &[(&str, Token)] = &[
     ("加上", Token::Plus),
     ("加", Token::Plus),
@@ -153,6 +171,10 @@ const NUMBERS: &[(&str, i64)] = &[
 /// and ranges are no sums: a sum that could be one needs a question mark, an equals sign or a word for it.
 pub fn solve(text: &str) -> Option<i64> {
     let cut: String = text.chars().take(MAX_QUESTION).collect();
+    let words = normalise(&cut);
+    if OTHER_ARITHMETIC.iter().any(|word| words.contains(word)) {
+        return None;
+    }
     let tokens = tokens(&cut);
     let mut sums: Vec<Sum> = Vec::new();
     let mut at = 0;
@@ -369,77 +391,4 @@ impl Parser<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sums_in_any_dress_are_solved() {
-        for (text, expected) in [
-            ("3+4=?", 7),
-            ("请计算：１２＋３０＝？", 42),
-            ("3️⃣ ➕ 4️⃣ = ❓", 7),
-            ("🔟➖2️⃣=?", 8),
-            ("③＋④", 7),
-            ("𝟑 + 𝟒 = ?", 7),
-            ("三加四等于几", 7),
-            ("二十一减去十九等于多少？", 2),
-            ("一百零五 乘以 二 等于", 210),
-            ("请问 壹拾 除以 伍 是多少", 2),
-            ("What is twenty one plus three?", 24),
-            ("seven times eight equals?", 56),
-            ("Сколько будет двадцать пять плюс семь?", 32),
-            ("три умножить на четыре равно", 12),
-            ("десять разделить на два = ?", 5),
-            ("2 + 3 × 4 = ?", 14),
-            ("(2 + 3) × 4 = ?", 20),
-            ("请回答 [8 - 3] = ?", 5),
-            ("5 - 8 = ?", -3),
-            ("验证码 6 x 7", 42),
-            ("2026-09-21 06:00:00 签到验证\n18 - 9 = ?", 9),
-            ("第 3 题：9 + 8 = ?", 17),
-            ("签到第 2-3 天，请计算 1+1=?", 2),
-            ("12 ÷ 4 = ?", 3),
-            ("10-3 等于多少", 7),
-        ] {
-            assert_eq!(solve(text), Some(expected), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_sum_is_left_alone() {
-        for text in [
-            "",
-            "签到成功 +5 积分",
-            "处理中,请稍候",
-            "2024-01-02 12:00",
-            "请在 1-10 之间等待",
-            "进度 3/5",
-            "7 ÷ 2 = ?",
-            "1 ÷ 0 = ?",
-            "1+1=? 还是 2+3=?",
-            "9223372036854775807 + 1 = ?",
-            "99999999999999999999 + 1 = ?",
-            "+ + +",
-            "((((((((((((((((((((((((1+1",
-            "1.5 + 1 = ?",
-            "三个 加 油",
-        ] {
-            assert_eq!(solve(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn labels_are_numbers_or_not() {
-        for (label, expected) in [
-            ("7", Some(7)),
-            ("７", Some(7)),
-            ("7️⃣", Some(7)),
-            ("-3", Some(-3)),
-            ("七", Some(7)),
-            ("7天", None),
-            ("取消", None),
-        ] {
-            assert_eq!(number(label), expected, "{label}");
-        }
-    }
-}
+mod tests;

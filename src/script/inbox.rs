@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::classify::Classified;
-use super::message::{Button, ChatMessage, Mention, Place, Position, Sender};
+use super::message::{Button, ChatMessage, Media, Mention, Place, Position, Sender};
 use super::pattern::Pattern;
 use super::protocol::Elapsed;
 use super::verdict::EvidenceSource;
@@ -280,6 +280,11 @@ impl Inbox {
         let positions = pressable(found);
         let buttons = keyboard::buttons(&found.message).filter(|(position, _)| positions.contains(position)).collect();
         Some((&found.message, buttons))
+    }
+
+    /// The newest message since the action that carries this.
+    pub(super) fn newest_with(&self, media: Media, since: Option<&Action>) -> Option<&ChatMessage> {
+        self.newest_first(since).map(|kept| &kept.message).find(|message| message.media == media)
     }
 
     /// Whether the text is that of a message as it is now.

@@ -12,6 +12,7 @@
 //! | `keyboard` | which button a click presses |
 //! | `question` | which button a question asks for |
 //! | `arithmetic` | sums in digits and in words |
+//! | `consult` | what models are asked, and which of their answers count |
 //! | `classify`, `phrases` | what a text says about the outcome |
 //! | `amounts` | the numbers a bot names |
 //! | `conversation` | the state machine, its verdicts, and taking a run up again |
@@ -20,6 +21,7 @@
 mod amounts;
 mod arithmetic;
 mod classify;
+mod consult;
 mod conversation;
 mod inbox;
 mod keyboard;
@@ -38,6 +40,7 @@ mod verdict;
 pub use amounts::{Amount, amounts};
 pub use arithmetic::solve;
 pub use classify::{Classified, Finding, classify};
+pub use consult::{Alphabet, Answer, MAX_READ, Question, Wanted, Word};
 pub use conversation::{Conversation, decide_from_history, find_sends};
 pub use message::{Button, ButtonKind, ChatMessage, Media, Mention, Place, Popup, Position, Sender};
 pub use outcome::Outcome;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::consult::{Answer, Question};
 use super::message::{ChatMessage, Media, Popup, Position};
 use super::step::Quiet;
 use super::template::Memory;
@@ -49,6 +50,13 @@ pub enum Input {
         /// The command's.
         step: usize,
     },
+    /// What came of a [`Command::Ask`].
+    Answered {
+        /// The command's.
+        step: usize,
+        /// An answer that [`Question::accept`] let pass, or why there is none.
+        answer: Result<Answer, String>,
+    },
     /// Telegram refused.
     Refused {
         /// The command's.
@@ -85,6 +93,13 @@ pub enum Command {
         act: Act,
         /// To be journaled before it is done.
         memory: Memory,
+    },
+    /// Ask a model; answered by [`Input::Answered`]. Telegram sees nothing of it, and each step asks once at most.
+    Ask {
+        /// Position in the script.
+        step: usize,
+        /// What.
+        question: Question,
     },
     /// The conversation is over; nothing follows.
     Finish(Verdict),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::consult::Word;
 use super::pattern::Pattern;
 use super::template::Template;
 
@@ -55,10 +56,19 @@ pub enum Verb {
     Dice(String),
     /// Presses the first button, inline or of a reply keyboard, that one of the patterns matches; earlier patterns win.
     Click(Vec<Pattern>),
-    /// Presses the one button that the text of the question names.
+    /// Presses the one button that the text of the question names; a model is asked when that is not clear.
     Choose,
-    /// Answers a sum, by a button that has the result or by typing it.
+    /// Answers a sum, by a button that has the result or by typing it; a model is asked when it is not understood.
     Solve,
+    /// Presses the button that a model chooses by the picture; with what the task tells the model.
+    ChooseByPicture(Option<String>),
+    /// Types what a model reads in the picture.
+    Read {
+        /// What it looks like.
+        word: Word,
+        /// What the task tells the model.
+        prompt: Option<String>,
+    },
     /// Waits for a text, a caption or a popup that matches, and keeps what its groups capture.
     Expect(Pattern),
     /// From here on the run has failed when the bot says this, or has said it since our first action.
@@ -110,6 +120,8 @@ impl Verb {
             | Self::Click(_)
             | Self::Choose
             | Self::Solve
+            | Self::ChooseByPicture(_)
+            | Self::Read { .. }
             | Self::Quiet(_) => true,
             Self::Expect(_) | Self::Refuse(_) | Self::Wait(_) | Self::When(_) | Self::Jump(_) | Self::Until(..) => {
                 false

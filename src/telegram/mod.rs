@@ -10,6 +10,7 @@
 //! | [`messages`] | Telegram's messages as the script sees them |
 //! | [`history`] | reading a chat, taking from it |
 //! | [`sending`] | adding messages to a chat |
+//! | [`pictures`] | fetching photos |
 //! | [`quiet`] | reading, joining, leaving |
 //! | [`run`] | carrying a conversation out |
 //! | [`login`] | phone, code, password |
@@ -24,6 +25,7 @@ pub mod history;
 pub mod login;
 pub mod messages;
 pub mod peer;
+pub mod pictures;
 pub mod quiet;
 pub mod run;
 pub mod sending;

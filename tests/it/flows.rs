@@ -14,6 +14,8 @@ use tgsignd::kernel::record::RunRecord;
 use tgsignd::script::Outcome;
 use tgsignd::telegram::data_centre::DataCentres;
 use tgsignd::telegram::session::SessionFile;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -36,8 +38,9 @@ async fn play_with(name: &str, flow: &str, bot: &str) -> (RunRecord, DataCentre,
     let place = tempfile::tempdir().unwrap();
     let workdir = place.path().join("workdir");
     fs::create_dir(&workdir).unwrap();
+    let model = model().await;
     let settings = format!(
-        "version = 1\n[telegram]\n{}\n[accounts.alice]\n[defaults]\ntimezone = \"UTC\"\n",
+        "version = 1\n[ai]\n{model}\n[telegram]\n{}\n[accounts.alice]\n[defaults]\ntimezone = \"UTC\"\n",
         centre.daemon_config()
     );
     fs::write(workdir.join("tgsignd.toml"), settings).unwrap();
@@ -57,6 +60,34 @@ async fn play_with(name: &str, flow: &str, bot: &str) -> (RunRecord, DataCentre,
     (ended.record, centre, place)
 }
 
+/// A server that has seen every picture of these flows; what it is not asked about, it does not know. Its settings.
+async fn model() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            let mut buffer = [0; 65536];
+            while !request.ends_with(b"\"model\":\"seer\"}") {
+                let read = stream.read(&mut buffer).await.unwrap();
+                assert!(read > 0, "the request broke off");
+                request.extend_from_slice(&buffer[..read]);
+            }
+            let request = String::from_utf8(request).unwrap();
+            let said = match request.as_str() {
+                text if !text.contains("data:image/png;base64,") => "I see nothing",
+                text if text.contains("图中是什么颜色") && text.contains("The options are colours.") => "红",
+                text if text.contains("exactly 4 Latin letters and digits") => "a7Kq",
+                _ => "",
+            };
+            let body = serde_json::json!({ "choices": [{ "message": { "content": said } }] }).to_string();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        }
+    });
+    format!("base_url = \"http://{address}/v1\"\nmodel = \"seer\"")
+}
+
 /// Every flow with its outcome and how many messages and clicks of ours it takes.
 const FLOWS: &[(&str, Outcome, usize, usize)] = &[
     ("command", Outcome::Succeeded, 1, 0),
@@ -74,6 +105,8 @@ const FLOWS: &[(&str, Outcome, usize, usize)] = &[
     ("already", Outcome::AlreadyDone, 1, 1),
     ("unregistered", Outcome::Failed, 1, 0),
     ("membership", Outcome::Succeeded, 1, 0),
+    ("image", Outcome::Succeeded, 1, 1),
+    ("captcha", Outcome::Succeeded, 2, 0),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

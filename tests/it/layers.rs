@@ -11,10 +11,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["names", "schedule", "script"]),
     ("kernel", &["names", "schedule", "script", "config"]),
     ("telegram", &["names", "schedule", "script", "config", "kernel"]),
+    ("ai", &["names", "schedule", "script", "config", "kernel"]),
     ("ledger", &["names", "schedule", "script", "config", "kernel"]),
     ("http", &["names", "schedule", "script", "config", "kernel"]),
-    ("daemon", &["names", "schedule", "script", "config", "kernel", "telegram", "ledger", "http"]),
-    ("cli", &["names", "schedule", "script", "config", "kernel", "telegram", "ledger", "http", "daemon"]),
+    ("daemon", &["names", "schedule", "script", "config", "kernel", "telegram", "ai", "ledger", "http"]),
+    ("cli", &["names", "schedule", "script", "config", "kernel", "telegram", "ai", "ledger", "http", "daemon"]),
 ];
 
 const PURE: &[&str] = &["names", "schedule", "script", "config", "kernel"];

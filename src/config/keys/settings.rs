@@ -168,6 +168,52 @@ pub(in crate::config) static ACCOUNT: TableKeys = TableKeys::new(
     ],
 );
 
+const BASE_URL: Key = Key::new(
+    "base_url",
+    Shape::Text { such_as: "\"https://api.openai.com/v1\"", pattern: "^https?://" },
+    "An OpenAI-compatible server, up to /chat/completions. Default: https://api.openai.com/v1. OPENAI_BASE_URL wins.",
+);
+const API_KEY: Key = Key::new("api_key", SECRET, "Its key, if it needs one. OPENAI_API_KEY wins.");
+
+const AI: TableKeys = TableKeys::new(
+    "[ai]",
+    &[
+        BASE_URL,
+        API_KEY,
+        Key::new(
+            "model",
+            Shape::Text { such_as: "\"gpt-4o\"", pattern: "" },
+            "A model that sees pictures. OPENAI_MODEL wins; without a model none is asked.",
+        ),
+        Key::new(
+            "fallbacks",
+            Shape::List(&Shape::Table(&FALLBACK)),
+            "Asked in this order when the one before fails or answers what is not possible.",
+        ),
+        Key::new(
+            "command",
+            Shape::List(&Shape::Text { such_as: "\"/usr/local/bin/solve\"", pattern: "" }),
+            "A program with its arguments, asked after the models: picture on its input, answer on its output; the question \
+             is in TGSIGND_INSTRUCTIONS, TGSIGND_QUESTION and TGSIGND_OPTIONS. No shell reads it.",
+        ),
+        Key::new("timeout", Shape::Duration { least: 1, most: 300 }, "For each answer. Default: 30s."),
+        Key::new(
+            "daily_limit",
+            Shape::Integer { least: 0, most: 100_000 },
+            "Calls a day (UTC) of all accounts together, counted anew after a restart. Default: 100.",
+        ),
+    ],
+);
+
+const FALLBACK: TableKeys = TableKeys::new(
+    "a fallback",
+    &[
+        BASE_URL,
+        API_KEY,
+        Key::new("model", Shape::Text { such_as: "\"some-model\"", pattern: "" }, "The name of the model.").required(),
+    ],
+);
+
 /// The keys at the top of a file.
 pub(in crate::config) static FILE: TableKeys = TableKeys {
     title: "a file",
@@ -182,6 +228,11 @@ pub(in crate::config) static FILE: TableKeys = TableKeys {
         Key::new("log", Shape::Table(&LOG), "Log output. Only in tgsignd.toml."),
         Key::new("history", Shape::Table(&HISTORY), "How long things are kept. Only in tgsignd.toml."),
         Key::new(
+            "ai",
+            Shape::Table(&AI),
+            "Models that answer what scripts cannot; all optional. Only in tgsignd.toml.",
+        ),
+        Key::new(
             "defaults",
             Shape::Table(&TASK),
             "What holds for every task that does not say otherwise: any key of a task. Only in tgsignd.toml.",
@@ -190,6 +241,6 @@ pub(in crate::config) static FILE: TableKeys = TableKeys {
         Key::new("tasks", Shape::Named(&TASK), "Check-ins by name, in any file."),
     ],
     exactly_one: &[],
-    later: &["backup", "ai"],
+    later: &["backup"],
     definition: None,
 };

@@ -8,7 +8,7 @@ pub(super) const DAY: u64 = 24 * HOUR;
 pub(super) const YEAR: u64 = 365 * DAY;
 
 /// The verbs of the design that this version does not know.
-pub(in crate::config) const LATER_VERBS: &[&str] = &["read", "open", "forward", "vote"];
+pub(in crate::config) const LATER_VERBS: &[&str] = &["open", "forward", "vote"];
 
 const PATTERN: Shape = Shape::Either {
     says: "a pattern: text in quotes, a regular expression such as '/\\d+ points/' or { text = '…' }",
@@ -85,13 +85,26 @@ static STEP: TableKeys = TableKeys {
         ),
         Key::new(
             "choose",
-            Shape::Word(&["question"]),
-            "Presses the one button that the question names: in quotes, behind a colon, or as words of its text.",
+            Shape::Word(&["question", "image"]),
+            "question: presses the one button that the question names, in quotes, behind a colon, or as words of its text. \
+             image: presses the button that a model of [ai] chooses by the picture.",
         ),
         Key::new(
             "solve",
             Shape::Word(&["arithmetic"]),
             "Answers a sum in digits or in Chinese, English or Russian words: presses the button with the result, or types it.",
+        ),
+        Key::new("read", Shape::Word(&["image"]), "Types what a model of [ai] reads in the picture."),
+        Key::new("length", Shape::Integer { least: 1, most: 32 }, "How many characters `read` has to find."),
+        Key::new(
+            "alphabet",
+            Shape::Word(&["digits", "letters", "letters-and-digits", "chinese"]),
+            "The characters that `read` has to find. Default: letters-and-digits.",
+        ),
+        Key::new(
+            "prompt",
+            Shape::Text { such_as: "'Which animal is upside down?'", pattern: "" },
+            "Told to the model of `read` or of `choose = 'image'` besides what it is told anyway.",
         ),
         Key::new(
             "expect",
@@ -131,6 +144,7 @@ static STEP: TableKeys = TableKeys {
         "wait",
         "solve",
         "choose",
+        "read",
         "reply",
         "refuse",
         "start",

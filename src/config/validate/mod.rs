@@ -2,6 +2,7 @@
 //! where it can, and returns `None` or an invalid field when its result cannot be used.
 
 mod account;
+mod ai;
 mod chat;
 mod environment;
 mod fingerprint;
@@ -14,6 +15,7 @@ mod value;
 mod words;
 
 pub(super) use account::account;
+pub(super) use ai::ai;
 pub(super) use environment::Environment;
 pub(super) use pattern::Patterns;
 pub(super) use schedule::Schedules;

@@ -7,7 +7,7 @@ use super::pattern::Patterns;
 use super::words;
 use crate::config::document::Place;
 use crate::config::reader::{Field, TableReader, Value};
-use crate::script::{OutcomeRules, Part, PartKind, Pattern, Quiet, Step, Verb, unroll};
+use crate::script::{OutcomeRules, Part, PartKind, Pattern, Quiet, Step, Verb, Word, unroll};
 
 /// The steps as one list, with those that name a time.
 #[derive(Clone)]
@@ -51,6 +51,7 @@ impl<'a> Reader<'a, '_> {
         let kind = self.kind(&mut table);
         let until = table.take("until").and_then(|value| Some((self.patterns.one(value)?, value.key_place())));
         let to = table.take("to").and_then(|value| Some((self.patterns.one(value)?, value.key_place())));
+        let reading = words::reading(&mut table);
         let within = table.take("within").and_then(|value| Some((value.duration()?, value.key_place())));
         let optional = table.take("optional").and_then(|value| Some((value.flag()?, value.key_place())));
         let steps = table.take("steps").and_then(|value| Some((self.parts(value)?, value.key_place())));
@@ -59,6 +60,7 @@ impl<'a> Reader<'a, '_> {
         let mut kind = kind.optional()??;
         let (until, to, steps) = (until.optional()?, to.optional()?, steps.optional()?);
         let (within, optional) = (within.optional()?, optional.optional()?);
+        words::add_reading(&mut kind, reading?)?;
         let misplaced = |place: Place<'_>, message: &str| {
             place.error(message.to_owned());
             None
@@ -120,8 +122,16 @@ impl<'a> Reader<'a, '_> {
         let dice = table.take("dice").and_then(words::dice).and_then(|of| Some(step(Verb::Dice(of))));
         let click =
             table.take("click").and_then(|value| patterns.several(value)).and_then(|of| Some(step(Verb::Click(of))));
-        let choose = table.take("choose").and_then(|value| value.word(|word| (word == "question").then_some(())));
-        let choose = choose.and_then(|()| Some(step(Verb::Choose)));
+        let choose = table.take("choose").and_then(|value| {
+            value.word(|word| match word {
+                "question" => Some(Verb::Choose),
+                "image" => Some(Verb::ChooseByPicture(None)),
+                _ => None,
+            })
+        });
+        let choose = choose.and_then(|of| Some(step(of)));
+        let read_image = table.take("read").and_then(|value| value.word(|word| (word == "image").then_some(())));
+        let read_image = read_image.and_then(|()| Some(step(Verb::Read { word: Word::default(), prompt: None })));
         let solve = table.take("solve").and_then(|value| value.word(|word| (word == "arithmetic").then_some(())));
         let solve = solve.and_then(|()| Some(step(Verb::Solve)));
         let expect =
@@ -138,7 +148,7 @@ impl<'a> Reader<'a, '_> {
             let rounds = u32::try_from(rounds).ok()?;
             Some(PartKind::Repeat { rounds, until: None, parts: Vec::new() })
         });
-        let message = send.or(reply).or(start).or(dice).or(click).or(choose).or(solve);
+        let message = send.or(reply).or(start).or(dice).or(click).or(choose).or(solve).or(read_image);
         let words = expect.or(refuse).or(wait).or(when).or(repeat);
         message.or(words).or(read).or(delete).or(join).or(leave)
     }
@@ -185,14 +195,18 @@ impl<'a> Reader<'a, '_> {
                 self.learn(pattern);
                 self.acted.then_some(()).or_else(|| too_early(value))
             }
-            Verb::Choose | Verb::Solve if !self.acted => too_early(value),
+            Verb::Choose | Verb::Solve | Verb::ChooseByPicture(_) | Verb::Read { .. } if !self.acted => {
+                too_early(value)
+            }
             Verb::Send(_)
             | Verb::Reply { .. }
             | Verb::Start(_)
             | Verb::Dice(_)
             | Verb::Click(_)
             | Verb::Choose
-            | Verb::Solve => {
+            | Verb::Solve
+            | Verb::ChooseByPicture(_)
+            | Verb::Read { .. } => {
                 (self.acted, self.sends) = (true, true);
                 Some(())
             }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::reader::Value;
-use crate::script::{Template, TemplateError};
+use crate::config::document::Place;
+use crate::config::reader::{TableReader, Value};
+use crate::script::{Alphabet, PartKind, Template, TemplateError, Verb};
 
 /// Longest text of a message that Telegram takes, in UTF-16 units.
 const LONGEST_MESSAGE: usize = 4096;
@@ -73,4 +74,48 @@ pub(super) fn dice(value: Value<'_>) -> Option<String> {
 /// `true`: the step is there to be done.
 pub(super) fn yes(value: Value<'_>) -> Option<bool> {
     if value.flag()? { Some(true) } else { value.refuse("this step is done or left out: write true, or remove it") }
+}
+
+/// What a step tells about the picture, with the places of the keys.
+pub(super) struct Reading<'a> {
+    length: Option<(usize, Place<'a>)>,
+    alphabet: Option<(Alphabet, Place<'a>)>,
+    prompt: Option<(String, Place<'a>)>,
+}
+
+pub(super) fn reading<'a>(table: &mut TableReader<'a>) -> Option<Reading<'a>> {
+    let length =
+        table.take("length").and_then(|value| Some((usize::try_from(value.integer()?).ok()?, value.key_place())));
+    let alphabet = table.take("alphabet").and_then(|value| {
+        let alphabet = value.word(|word| match word {
+            "digits" => Some(Alphabet::Digits),
+            "letters" => Some(Alphabet::Letters),
+            "letters-and-digits" => Some(Alphabet::LettersAndDigits),
+            "chinese" => Some(Alphabet::Chinese),
+            _ => None,
+        });
+        Some((alphabet?, value.key_place()))
+    });
+    let prompt = table.take("prompt").and_then(|value| Some((value.text()?.to_owned(), value.key_place())));
+    Some(Reading { length: length.optional()?, alphabet: alphabet.optional()?, prompt: prompt.optional()? })
+}
+
+pub(super) fn add_reading(kind: &mut PartKind, reading: Reading<'_>) -> Option<()> {
+    let Reading { length, alphabet, prompt } = reading;
+    let misplaced = match kind {
+        PartKind::Step(Verb::Read { word, prompt: told }) => {
+            word.length = length.map(|(length, _)| length);
+            word.alphabet = alphabet.map(|(alphabet, _)| alphabet).unwrap_or_default();
+            *told = prompt.map(|(prompt, _)| prompt);
+            None
+        }
+        PartKind::Step(Verb::ChooseByPicture(told)) => {
+            *told = prompt.map(|(prompt, _)| prompt);
+            length.map(|(_, place)| place).or(alphabet.map(|(_, place)| place))
+        }
+        _ => length.map(|(_, place)| place).or(alphabet.map(|(_, place)| place)).or(prompt.map(|(_, place)| place)),
+    };
+    let Some(place) = misplaced else { return Some(()) };
+    place.error("`length` and `alphabet` belong to `read`, and `prompt` to `read` or `choose = 'image'`");
+    None
 }

@@ -163,6 +163,7 @@ impl Service {
 
     /// Tells running accounts how they are reached now, ends those that are gone, and starts those that are always connected.
     fn reach_accounts(&mut self, snapshot: &Snapshot) {
+        self.shared.model_calls.set_limit(snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit));
         self.accounts.retain(|name, _| snapshot.accounts.contains_key(name));
         for (name, account) in &snapshot.accounts {
             let Some(reach) = reload::reach(snapshot, account) else { continue };

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::{Service, effects};
+use crate::ai::Budget;
 use crate::config::Snapshot;
 use crate::daemon::account::Shared;
 use crate::daemon::datadir::{Datadir, DatadirError};
@@ -104,6 +105,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         instance: datadir.instance.clone(),
         events: events_in,
         stop: stopped,
+        model_calls: Arc::new(Budget::new(accepted.snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit))),
     };
     let mut servers = JoinSet::new();
     let address = listener.address();

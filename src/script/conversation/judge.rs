@@ -155,6 +155,10 @@ impl Conversation {
             Some(Verb::Solve) => {
                 (Outcome::Failed, format!("no sum with one whole result was asked for; {}", self.seen_buttons()))
             }
+            Some(Verb::ChooseByPicture(_)) => {
+                (Outcome::Failed, format!("no picture with buttons came; {}", self.seen_buttons()))
+            }
+            Some(Verb::Read { .. }) => (Outcome::Failed, "no picture came".to_owned()),
             Some(Verb::Send(_)) => (Outcome::Failed, "the text cannot be filled in with what was captured".to_owned()),
             Some(Verb::Reply { to, .. }) => {
                 let like = to.as_ref().map(|to| format!(" with '{to}'")).unwrap_or_default();

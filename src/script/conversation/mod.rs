@@ -25,6 +25,7 @@
 //! While a command is in flight nothing is decided: messages wait for its result, so that the journal is complete and the
 //! first message's id is known before anything is compared with it.
 
+mod consulting;
 mod judge;
 mod perform;
 #[cfg(test)]
@@ -39,6 +40,7 @@ use std::sync::Arc;
 pub use resume::{decide_from_history, find_sends};
 
 use super::classify::classify;
+use super::consult::{Answer, Question, Wanted};
 use super::inbox::{Action, ActionPlace, Arrival, Heard, Inbox};
 use super::message::{ChatMessage, Place, Popup};
 use super::pattern::Pattern;
@@ -69,6 +71,9 @@ pub struct Conversation {
     expected: Option<(Heard, Pattern)>,
     /// The message that was about to be sent when the run was cut off.
     unsent: Option<Outgoing>,
+    /// The last step that asked a model, and the answer until it is used.
+    asked: Option<usize>,
+    answer: Option<Answered>,
     /// The step whose result will never be known: nothing is done after it.
     doubt: Option<usize>,
 }
@@ -91,12 +96,29 @@ enum Flight {
     Send(Outgoing),
     Click { message_id: i32 },
     Quiet(Quiet),
+    Ask(Box<Consultation>),
+}
+
+/// A question to a model, and the message that the answer is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Consultation {
+    question: Question,
+    message_id: i32,
+}
+
+/// What a model says to do with a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Answered {
+    Press { message_id: i32, label: String },
+    Type { message_id: i32, text: String },
 }
 
 /// How far a step came.
 enum Progress {
     /// It does this.
     Acts(Act),
+    /// It has to ask this first.
+    Asks(Consultation),
     /// It is over, and this step follows.
     Passed(usize),
     /// What it needs may still come.
@@ -121,6 +143,8 @@ impl Conversation {
             sent: Vec::new(),
             expected: None,
             unsent: None,
+            asked: None,
+            answer: None,
             doubt: None,
         }
     }
@@ -160,13 +184,14 @@ impl Conversation {
             Input::Sent { step, message_id, date } => self.sent(now, step, message_id, date),
             Input::Clicked { step, popup } => self.clicked(now, step, popup.as_ref()),
             Input::Done { step } => self.done(now, step),
+            Input::Answered { step, answer } => self.answered(now, step, answer, commands),
             Input::Refused { step, refusal } => self.refused(now, step, &refusal, commands),
             Input::Lost { step } => match self.flight(step) {
                 Some(Flight::Quiet(_)) => {
                     self.give_up(now, self.never_done("it is not known whether it was"), commands)
                 }
                 Some(Flight::Send(_) | Flight::Click { .. }) => self.lost(now),
-                None => {}
+                Some(Flight::Ask(_)) | None => {}
             },
             Input::Message(message) => self.receive(now, Arrival::New, message),
             Input::Edited(message) => self.receive(now, Arrival::Edit, message),
@@ -257,12 +282,28 @@ impl Conversation {
 
     fn refused(&mut self, now: Elapsed, step: usize, refusal: &Refusal, commands: &mut Vec<Command>) {
         match self.flight(step) {
-            None => {}
+            Some(Flight::Ask(_)) | None => {}
             Some(Flight::Quiet(quiet)) if refusal.says_it_is_so(quiet) => self.done(now, step),
             Some(Flight::Click { .. }) if refusal.is_silence_of_the_bot() => self.clicked(now, step, None),
             Some(Flight::Send(_) | Flight::Click { .. }) if refusal.leaves_doubt() => self.lost(now),
             Some(_) => self.give_up(now, self.never_done(&format!("Telegram refused: {refusal}")), commands),
         }
+    }
+
+    fn answered(&mut self, now: Elapsed, step: usize, answer: Result<Answer, String>, commands: &mut Vec<Command>) {
+        let Some(Flight::Ask(asked)) = self.flight(step) else { return };
+        let Consultation { question, message_id } = *asked;
+        let label = |index: usize| match &question.wanted {
+            Wanted::OneOf(labels) => labels.get(index).cloned(),
+            _ => None,
+        };
+        self.answer = match answer {
+            Ok(Answer::Label(index)) => label(index).map(|label| Answered::Press { message_id, label }),
+            Ok(Answer::Typed(text)) => Some(Answered::Type { message_id, text }),
+            Err(reason) => return self.give_up(now, self.never_done(&reason), commands),
+        };
+        self.phase = Phase::Entering;
+        self.take_pending(now);
     }
 
     fn hear_popup(&mut self, now: Elapsed, message_id: Option<i32>, popup: Option<&Popup>) {
@@ -291,7 +332,19 @@ impl Conversation {
                 Some(step) => self.attempt(&step.verb),
                 None => Progress::Waits,
             };
+            let progress = match (progress, step) {
+                (Progress::Waits, Some(step)) if now >= until => {
+                    self.last_resort(&step.verb).map_or(Progress::Waits, Progress::Asks)
+                }
+                (progress, _) => progress,
+            };
             match progress {
+                Progress::Asks(asked) => {
+                    self.asked = Some(self.step);
+                    commands.push(Command::Ask { step: self.step, question: asked.question.clone() });
+                    self.phase = Phase::InFlight(Flight::Ask(Box::new(asked)));
+                    return;
+                }
                 Progress::Acts(act) => return self.command(act, commands),
                 Progress::Passed(next) => {
                     self.step = next;

@@ -16,7 +16,12 @@ impl Conversation {
         if let Some(message) = self.unsent.take() {
             return Progress::Acts(Act::Send(message));
         }
+        if let Some(answer) = self.answer.take() {
+            return self.use_answer(answer);
+        }
         match verb {
+            Verb::ChooseByPicture(prompt) => self.choose_by_picture(prompt.as_ref()),
+            Verb::Read { word, prompt } => self.read(word, prompt.as_ref()),
             Verb::Send(texts) => self.say(texts, None),
             Verb::Reply { texts, to } => {
                 match self.question(|heard| to.as_ref().is_none_or(|to| to.is_match(&heard.text))) {
@@ -78,7 +83,7 @@ impl Conversation {
         }
     }
 
-    fn press(&mut self, message_id: i32, position: Position, button: Button) -> Progress {
+    pub(super) fn press(&mut self, message_id: i32, position: Position, button: Button) -> Progress {
         self.inbox.press(message_id, Some(position));
         let Button { text: label, kind } = button;
         Progress::Acts(match kind {
@@ -160,7 +165,7 @@ impl Conversation {
     }
 
     /// As [`Self::lately`], only messages that are still there.
-    fn asked(&self) -> impl Iterator<Item = &Heard> {
+    pub(super) fn asked(&self) -> impl Iterator<Item = &Heard> {
         self.lately().filter(|heard| self.inbox.still_says(heard))
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::super::message::Sender;
+use super::super::consult::{Answer, Word};
+use super::super::message::{Media, Sender};
 use super::super::outcome::Outcome;
 use super::super::protocol::JournalMark;
 use super::super::step::{OutcomeRules, Proof};
@@ -33,6 +34,8 @@ fn verbs() -> impl Strategy<Value = Verb> {
         1 => Just(click("/./")),
         1 => Just(Verb::Choose),
         2 => Just(Verb::Solve),
+        1 => Just(Verb::ChooseByPicture(None)),
+        1 => Just(Verb::Read { word: Word::default(), prompt: None }),
         2 => Just(expect("积分")),
         1 => Just(Verb::Expect(capturing)),
         1 => Just(Verb::Refuse(Pattern::parse("失败").unwrap())),
@@ -74,6 +77,7 @@ fn messages() -> impl Strategy<Value = ChatMessage> {
     (1..60i32, prop::sample::select(&TEXTS[..]), sender, any::<bool>(), prop::option::of(0..30i64), any::<bool>())
         .prop_map(|(id, text, from, buttons, edit, outgoing)| {
             let message = bot(id, text);
+            let message = if id % 5 == 0 { ChatMessage { media: Media::Photo, ..message } } else { message };
             let message = if buttons { with_buttons(message, &["签到", "退出"]) } else { message };
             let message = match edit {
                 Some(after) => edited(message.clone(), message.date - 5 + after),
@@ -125,6 +129,9 @@ fn inputs() -> impl Strategy<Value = Input> {
         4 => (step.clone(), popups()).prop_map(|(step, popup)| Input::Clicked { step, popup }),
         2 => (step.clone(), refusal).prop_map(|(step, refusal)| Input::Refused { step, refusal }),
         1 => step.clone().prop_map(|step| Input::Done { step }),
+        2 => (step.clone(), prop::sample::select(vec![
+            Ok(Answer::Label(0)), Ok(Answer::Label(9)), Ok(Answer::Typed("a7Kq".to_owned())), Err("down".to_owned()),
+        ])).prop_map(|(step, answer)| Input::Answered { step, answer }),
         1 => step.prop_map(|step| Input::Lost { step }),
         8 => messages().prop_map(Input::Message),
         4 => messages().prop_map(Input::Edited),
@@ -138,6 +145,7 @@ fn inputs() -> impl Strategy<Value = Input> {
 #[derive(Default)]
 struct Seen {
     begun: Vec<usize>,
+    asked: Vec<usize>,
     verdict: Option<Verdict>,
 }
 
@@ -150,6 +158,10 @@ impl Seen {
                 Command::Act { step, .. } => {
                     prop_assert!(self.begun.last().is_none_or(|last| *last < step), "each step acts at most once");
                     self.begun.push(step);
+                }
+                Command::Ask { step, .. } => {
+                    prop_assert!(self.asked.last().is_none_or(|last| *last < step), "each step asks at most once");
+                    self.asked.push(step);
                 }
                 Command::Finish(verdict) => self.verdict = Some(verdict),
             }

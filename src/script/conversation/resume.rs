@@ -153,9 +153,13 @@ fn possible(verb: &Verb, memory: &Memory) -> Possible {
         }
         Verb::Start(parameter) => Possible::OneOf(vec![Outgoing::Start(parameter.clone())]),
         Verb::Dice(emoji) => Possible::OneOf(vec![Outgoing::Dice(emoji.clone())]),
-        Verb::When(_) | Verb::Jump(_) | Verb::Until(..) | Verb::Solve => Possible::Unknown,
-        Verb::Click(_) | Verb::Choose | Verb::Expect(_) | Verb::Refuse(_) | Verb::Wait(_) | Verb::Quiet(_) => {
-            Possible::None
-        }
+        Verb::When(_) | Verb::Jump(_) | Verb::Until(..) | Verb::Solve | Verb::Read { .. } => Possible::Unknown,
+        Verb::Click(_)
+        | Verb::Choose
+        | Verb::ChooseByPicture(_)
+        | Verb::Expect(_)
+        | Verb::Refuse(_)
+        | Verb::Wait(_)
+        | Verb::Quiet(_) => Possible::None,
     }
 }

@@ -9,16 +9,20 @@ use tokio::time::Instant;
 use super::RECONNECT_PAUSE;
 use super::converse::Run;
 use super::plan::{Note, Recorder, RunError};
-use crate::script::{Act, ChatMessage, Command, Input, JournalMark, Outgoing, Popup, Quiet, Refusal};
+use crate::script::{Act, ChatMessage, Command, Input, JournalMark, Outgoing, Popup, Question, Quiet, Refusal};
 use crate::telegram::error::CallError;
-use crate::telegram::{chats, history, quiet, sending};
+use crate::telegram::{chats, history, pictures, quiet, sending};
 
 /// A flood wait is sat out up to this long; a longer one ends the attempt, so that the account's other tasks are told.
 const LONGEST_FLOOD_WAIT: Duration = Duration::from_mins(1);
 
 impl<R: Recorder> Run<'_, R> {
     pub(super) async fn carry_out(&mut self, command: Command) -> Result<Input, RunError> {
-        let Command::Act { step, act, memory } = command else { return Ok(Input::Expired) };
+        let (step, act, memory) = match command {
+            Command::Act { step, act, memory } => (step, act, memory),
+            Command::Ask { step, question } => return Ok(self.consult(step, &question).await),
+            Command::Finish(_) => return Ok(Input::Expired),
+        };
         self.acted = true;
         self.heard_since_action = false;
         let message = match &act {
@@ -31,6 +35,30 @@ impl<R: Recorder> Run<'_, R> {
             Act::Send(message) => self.send(step, &message, random_id.unwrap_or_default()).await,
             Act::Click { message_id, data, label, .. } => self.click(step, message_id, data, &label).await,
             Act::Quiet(quiet) => self.quiet(step, quiet).await,
+        }
+    }
+
+    /// Asks a model, at most until the attempt has to end.
+    async fn consult(&mut self, step: usize, question: &Question) -> Input {
+        let answer = match self.picture(question).await {
+            Ok(picture) => {
+                let asked = self.plan.advisor.ask(question, picture);
+                let late = || Err("the time of the attempt was up before a model answered".to_owned());
+                tokio::time::timeout_at(self.started + self.plan.timeout, asked).await.unwrap_or_else(|_| late())
+            }
+            Err(error) => {
+                self.recorder.note(Note::Trouble(&error));
+                Err(format!("the picture could not be fetched: {error}"))
+            }
+        };
+        self.recorder.note(Note::Asked { answer: &answer });
+        Input::Answered { step, answer }
+    }
+
+    async fn picture(&self, question: &Question) -> Result<Option<Vec<u8>>, CallError> {
+        match question.picture {
+            Some(message_id) => pictures::fetch(self.connection, self.chat.peer, message_id).await,
+            None => Ok(None),
         }
     }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 pub use converse::{perform, review};
-pub use plan::{Note, Performed, Plan, Recorder, RunError};
+pub use plan::{Advisor, Note, Performed, Plan, Recorder, RunError};
 
 /// Pause before a broken connection is tried again.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(2);

@@ -1,13 +1,14 @@
 //! What is asked for, what comes of it, and where its traces go.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use crate::config::ChatRef;
-use crate::script::{ChatMessage, JournalMark, Popup, Quiet, Script, Verdict};
+use crate::script::{Answer, ChatMessage, JournalMark, Popup, Question, Quiet, Script, Verdict};
 use crate::telegram::chats::ChatError;
 use crate::telegram::error::CallError;
 
@@ -25,10 +26,22 @@ pub struct Plan<'a> {
     pub random_id: &'a (dyn Fn(usize) -> i64 + Send + Sync),
     /// Decides what is drawn; of this attempt alone, and the same when it is taken up again.
     pub seed: u64,
+    /// Answers what the script cannot.
+    pub advisor: &'a dyn Advisor,
     /// What an interrupted attempt had done; empty for a new one.
     pub journal: Vec<JournalMark>,
     /// When the attempt began; for a new one, now.
     pub since: DateTime<Utc>,
+}
+
+/// Answers what the script cannot.
+pub trait Advisor: Send + Sync {
+    /// An answer that [`Question::accept`] let pass, or why there is none.
+    fn ask<'a>(
+        &'a self,
+        question: &'a Question,
+        picture: Option<Vec<u8>>,
+    ) -> Pin<Box<dyn Future<Output = Result<Answer, String>> + Send + 'a>>;
 }
 
 /// Where the traces of a run go. The run goes on only after a trace is kept.
@@ -63,6 +76,11 @@ pub enum Note<'a> {
     },
     /// The answer to a click.
     Popup(&'a Popup),
+    /// A model was asked.
+    Asked {
+        /// What it chose or read, or why there is no answer.
+        answer: &'a Result<Answer, String>,
+    },
     /// Something that leaves no message was done.
     Done(Quiet),
     /// Telegram or the connection failed.

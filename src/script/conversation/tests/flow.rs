@@ -1,5 +1,6 @@
 //! Branches, repetitions, captures, and the steps beside sending and clicking.
 
+use super::super::super::consult::Word;
 use super::*;
 
 fn solve() -> Part {
@@ -207,4 +208,48 @@ fn a_run_is_taken_up_within_branches_and_rounds() {
     talk.input(Input::Resume { journal: found, history: vec![own, bot(6, "完成")] });
     talk.ends(Outcome::Succeeded);
     assert!(talk.done.is_empty());
+}
+
+#[test]
+fn a_model_chooses_among_what_is_offered() {
+    let picture = |message| ChatMessage { media: Media::Photo, ..message };
+    let script = || vec![part(send("/checkin")), part(Verb::ChooseByPicture(None))];
+    let ask = |model: Result<&str, &str>, panel: ChatMessage| {
+        let mut talk = Talk::of(script());
+        talk.model = model.map(ToOwned::to_owned).map_err(ToOwned::to_owned);
+        talk.says(bot(11, "请看图")).says(panel);
+        talk
+    };
+    let panel = || picture(with_buttons(bot(12, "这是什么？"), &["猫", "🐶 狗"]));
+    let mut talk = ask(Ok("狗"), panel());
+    assert_eq!(talk.done[1..], ["asks OneOf([\"猫\", \"🐶 狗\"]) Some(12)", "🐶 狗@12"]);
+    talk.answers_click(Some(popup("签到成功"))).ends(Outcome::Succeeded);
+    // Anything else is no answer, is not asked again, and ends this attempt as failed.
+    for model in [Ok("马"), Ok("/transfer"), Err("down")] {
+        let mut talk = ask(model, panel());
+        talk.edits(edited(panel(), NOON + 2));
+        assert_eq!(talk.done.len(), 2, "{:?}", talk.done);
+        talk.ends(Outcome::Failed);
+    }
+    // A picture without buttons is waited with.
+    assert_eq!(ask(Ok("狗"), picture(bot(12, "看"))).done.len(), 1);
+}
+
+#[test]
+fn a_word_that_was_read_is_typed() {
+    let word = Word { length: Some(4), ..Word::default() };
+    let mut talk = Talk::of(vec![part(send("/checkin")), part(Verb::Read { word, prompt: None })]);
+    talk.model = Ok("a7Kq".to_owned());
+    talk.says(ChatMessage { media: Media::Photo, ..bot(11, "") });
+    assert_eq!(talk.done.last().unwrap(), "a7Kq");
+}
+
+#[test]
+fn what_is_not_understood_here_is_asked_at_last() {
+    let mut talk = Talk::of(vec![part(send("/checkin")), solve()]);
+    talk.model = Ok("42".to_owned());
+    talk.says(bot(11, "六乘七的一半的两倍是几？"));
+    assert_eq!(talk.done.len(), 1, "the local way has its time");
+    talk.waits();
+    assert_eq!(talk.done[1..], ["asks Number None", "42"]);
 }

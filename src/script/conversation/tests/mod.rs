@@ -101,12 +101,21 @@ struct Talk {
     next_own: i32,
     done: Vec<String>,
     verdict: Option<Verdict>,
+    /// What a model says.
+    model: Result<String, String>,
 }
 
 impl Talk {
     fn idle(script: Script, place: Place) -> Self {
         let conversation = Conversation::new(Arc::new(script), place, 7);
-        Self { conversation, now: Elapsed::ZERO, next_own: 10, done: Vec::new(), verdict: None }
+        Self {
+            conversation,
+            now: Elapsed::ZERO,
+            next_own: 10,
+            done: Vec::new(),
+            verdict: None,
+            model: Err("there is no model".to_owned()),
+        }
     }
 
     fn of(parts: Vec<Part>) -> Self {
@@ -147,6 +156,11 @@ impl Talk {
                 Command::Act { step, act: Act::Quiet(quiet), .. } => {
                     self.done.push(format!("{quiet:?}"));
                     commands = self.conversation.handle(self.now, Input::Done { step });
+                }
+                Command::Ask { step, question } => {
+                    self.done.push(format!("asks {:?} {:?}", question.wanted, question.picture));
+                    let answer = self.model.clone().and_then(|said| question.accept(&said).ok_or("no".to_owned()));
+                    commands = self.conversation.handle(self.now, Input::Answered { step, answer });
                 }
                 Command::Finish(verdict) => {
                     assert!(self.verdict.replace(verdict).is_none(), "one verdict");

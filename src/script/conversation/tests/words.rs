@@ -60,7 +60,8 @@ fn edits_of_old_messages_count_when_later_than_ours() {
         conversation.handle(Elapsed::ZERO, Input::Started { history: Vec::new() });
         conversation.handle(Elapsed::ZERO, Input::Edited(edited(bot(3, "签到成功"), date)));
         let sent = Input::Sent { step: 0, message_id: 10, date: NOON };
-        let mut talk = Talk { conversation, now: Elapsed::ZERO, next_own: 20, done: Vec::new(), verdict: None };
+        let idle = Talk::idle(script(vec![send("/checkin")]), Place::Private { peer: BOT });
+        let mut talk = Talk { conversation, next_own: 20, ..idle };
         talk.input(sent).waits().ends(outcome);
     }
 }
