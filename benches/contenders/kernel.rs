@@ -58,6 +58,7 @@ fn snapshot(scene: Scene, tasks: usize, start: DateTime<Utc>) -> Snapshot {
         http: Http { listen: Listen::Tcp(([127, 0, 0, 1], 0).into()), guard: Guard::Proxy },
         log: Log { format: LogFormat::Auto, level: String::new() },
         history: History { runs: Duration::ZERO, transcripts: Duration::ZERO },
+        ai: None,
         accounts,
         tasks,
     }
