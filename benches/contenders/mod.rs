@@ -2,7 +2,7 @@
 
 mod heap;
 mod kernel;
-pub mod reload;
+pub(crate) mod reload;
 mod stock;
 
 use std::fmt;
@@ -18,9 +18,9 @@ const WATCHED: Duration = Duration::from_secs(10);
 macro_rules! words {
     ($type:ident { $($variant:ident = $word:literal),+ }) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $type { $($variant),+ }
+        pub(crate) enum $type { $($variant),+ }
         impl $type {
-            pub const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
+            pub(crate) const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
         }
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,7 +61,7 @@ fn burst_after() -> TimeDelta {
 type Begin = (DateTime<Utc>, DateTime<Utc>);
 
 #[derive(Debug, Default)]
-pub struct Measured {
+pub(crate) struct Measured {
     load_ms: f64,
     rss_mb: f64,
     /// Percent of one core.
@@ -73,17 +73,18 @@ pub struct Measured {
 }
 
 impl Measured {
-    pub const HEADER: &str = "  scene   tasks           load ms   RSS MB    CPU %   begun/expected   p50 ms   p99 ms";
+    pub(crate) const HEADER: &str =
+        "  scene   tasks           load ms   RSS MB    CPU %   begun/expected   p50 ms   p99 ms";
 
     fn numbers(&self) -> [f64; 7] {
         [self.load_ms, self.rss_mb, self.cpu, self.begun, self.expected, self.p50_ms, self.p99_ms]
     }
 
-    pub fn to_line(&self) -> String {
+    pub(crate) fn to_line(&self) -> String {
         self.numbers().map(|number| number.to_string()).join(" ")
     }
 
-    pub fn from_line(text: &str) -> Option<Self> {
+    pub(crate) fn from_line(text: &str) -> Option<Self> {
         let numbers: Vec<f64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
         let [load_ms, rss_mb, cpu, begun, expected, p50_ms, p99_ms] = numbers[..] else { return None };
         Some(Self { load_ms, rss_mb, cpu, begun, expected, p50_ms, p99_ms })
@@ -98,7 +99,7 @@ impl fmt::Display for Measured {
 }
 
 /// Runs one scene in this process.
-pub fn measure(contender: Contender, scene: Scene, tasks: usize) -> Measured {
+pub(crate) fn measure(contender: Contender, scene: Scene, tasks: usize) -> Measured {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let (begins, mut begun) = mpsc::unbounded_channel();

@@ -20,7 +20,7 @@ fn file(task: usize, minute: usize) -> String {
 }
 
 /// Times each part, in milliseconds.
-pub fn print(tasks: usize) {
+pub(crate) fn print(tasks: usize) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("tgsignd.toml"), settings()).unwrap();
     for task in 0..tasks {
