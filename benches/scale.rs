@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench scale` takes half a minute; `-- --assert` fails when a figure is over its limit, `-- --binary PATH`
 //! measures another build.
+
+#![allow(clippy::disallowed_methods, reason = "outside of the pure modules")]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a benchmark fails by panicking")]
 
 mod support;
@@ -85,7 +87,7 @@ fn measure_idle(arguments: &Arguments, figures: &mut Figures) {
     idle(IDLE);
     assert_eq!(centre.open_connections(), 1, "one account is connected");
     let memory = daemon.process().memory();
-    let cpu = milliseconds(daemon.process().cpu() - before) / IDLE.as_secs_f64();
+    let cpu = milliseconds(daemon.process().cpu().checked_sub(before).unwrap()) / IDLE.as_secs_f64();
     daemon.stop();
     figures.show("idle, 1 account connected, 10 tasks: resident", memory.resident, "MB", Some(15.0));
     figures.show("idle, 1 account connected, 10 tasks: proportional", memory.proportional, "MB", None);

@@ -33,7 +33,7 @@ pub(crate) fn measure(centre: SocketAddr, accounts: usize) {
             client.disconnect();
             runner.await.unwrap();
         }
-        let cpu = milliseconds(Process::this().cpu() - before);
+        let cpu = milliseconds(Process::this().cpu().checked_sub(before).unwrap());
         #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
         let accounts = accounts as f64;
         println!("{} {} {}", cpu / accounts, memory.resident, memory.peak);
@@ -47,7 +47,7 @@ async fn check_in(centre: SocketAddr, account: String) -> (Client, UpdateStream,
     let runner = tokio::spawn(runner.run());
     let bot = client.resolve_username("bench_checkin_bot").await.unwrap().unwrap().to_ref().await.unwrap().unwrap();
     let mut updates = client.stream_updates(updates, UpdatesConfiguration { catch_up: false }).await.unwrap();
-    client.send_message(bot, "/checkin").await.unwrap();
+    Box::pin(client.send_message(bot, "/checkin")).await.unwrap();
     let question = loop {
         match updates.next().await.unwrap() {
             Update::NewMessage(message) if !message.outgoing() => break message,

@@ -6,6 +6,8 @@
 //!
 //! `cargo bench --bench checkin` takes about three minutes; `-- 50 500` measures these numbers of accounts only,
 //! `-- --assert` fails when a figure is over its limit, `-- --binary PATH` measures another build.
+
+#![allow(clippy::disallowed_methods, reason = "outside of the pure modules")]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a benchmark fails by panicking")]
 
 mod bare;
@@ -119,7 +121,7 @@ fn measure_daemon(arguments: &Arguments, plan: &Plan) -> Cost {
     }
     let before = process.cpu();
     idle(IDLE);
-    let idle_load = (process.cpu() - before).as_secs_f64() / IDLE.as_secs_f64();
+    let idle_load = process.cpu().checked_sub(before).unwrap().as_secs_f64() / IDLE.as_secs_f64();
 
     let (before, clock) = (process.cpu(), Instant::now());
     for round in 0..plan.rounds {
@@ -136,7 +138,7 @@ fn measure_daemon(arguments: &Arguments, plan: &Plan) -> Cost {
         // Closing the connection is part of a check-in.
         wait_until(|| centre.open_connections() == 0);
     }
-    let used = (process.cpu() - before).as_secs_f64() - idle_load * clock.elapsed().as_secs_f64();
+    let used = process.cpu().checked_sub(before).unwrap().as_secs_f64() - idle_load * clock.elapsed().as_secs_f64();
     idle(SETTLE);
     let settled = process.memory();
     daemon.stop();

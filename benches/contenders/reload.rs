@@ -48,9 +48,9 @@ pub(crate) fn print(tasks: usize) {
         println!(
             " reload {tasks:>7} of one file, round {round}: read {:.1} ms, load {:.1} ms, compare {:.1} ms, plan {:.1} ms, in all {:.1} ms",
             ms(read),
-            ms(loaded - read),
-            ms(compared - loaded),
-            ms(planned - compared),
+            ms(loaded.checked_sub(read).unwrap()),
+            ms(compared.checked_sub(loaded).unwrap()),
+            ms(planned.checked_sub(compared).unwrap()),
             ms(planned),
         );
     }

@@ -49,6 +49,7 @@ async fn server(answers: Vec<Option<Vec<u8>>>) -> (SocketAddr, Arc<Mutex<Vec<Str
     (address, asked)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "`None` is the server that hangs up")]
 fn ok(body: &str) -> Option<Vec<u8>> {
     let length = body.len();
     Some(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").into_bytes())

@@ -120,7 +120,7 @@ impl Kernel {
         &mut self,
         now: DateTime<Utc>,
         account: &AccountName,
-        open: Vec<ClaimHistory>,
+        open: &[ClaimHistory],
     ) -> Vec<Effect> {
         let Some(lane) = self.lanes.get_mut(account) else { return Vec::new() };
         let lost = std::mem::take(&mut lane.lost);
@@ -131,12 +131,10 @@ impl Kernel {
             if let (Some(history), false) = (claimed, given_again) {
                 self.left_behind.insert(pair.clone(), vec![history.clone()]);
                 effects.extend(self.take_up_left_behind(now, &pair));
-            } else if order.trigger == Trigger::Manual {
-                continue;
-            } else if given_again {
+            } else if order.trigger != Trigger::Manual && given_again {
                 let reason = "an internal error ended the account's task twice; please report it";
                 effects.extend(self.miss(&pair, order, reason));
-            } else {
+            } else if order.trigger != Trigger::Manual {
                 effects.extend(self.enqueue(now, order, true));
             }
         }

@@ -95,13 +95,13 @@ impl Kernel {
     /// Takes in an event.
     pub fn handle(&mut self, now: DateTime<Utc>, event: Event) -> Vec<Effect> {
         match event {
-            Event::Loaded { snapshot, active_since } => return self.load(now, snapshot, &active_since),
+            Event::Loaded { snapshot, active_since } => return self.load(now, &snapshot, &active_since),
             Event::Tick => return self.tick(now),
             Event::Ended { record, messages } => return self.ended(now, &record, messages),
             Event::Dropped { key } => return self.dropped(now, &key),
             Event::Undeliverable { key, reason } => return self.undeliverable(now, &key, &reason),
             Event::ActorLost { account } => return self.actor_lost(account),
-            Event::Recovered { account, open } => return self.recovered(now, &account, open),
+            Event::Recovered { account, open } => return self.recovered(now, &account, &open),
             Event::Account { account, status } => return self.account(account, status),
             Event::Began { key, run_id, attempt } => {
                 if let Some(lag) = self.started_lag(now, &key) {

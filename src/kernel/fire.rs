@@ -79,8 +79,9 @@ impl Kernel {
                     let reason = format!("a later slot runs in its place: {slot}");
                     effects.push(Effect::NotRun { key: order.key, what: NotRun::Missed, reason });
                 }
-                Work::Again { last, .. } => effects.extend(self.close(key, *last, true)),
-                Work::Review { last: Some(last), .. } => effects.extend(self.close(key, *last, true)),
+                Work::Again { last, .. } | Work::Review { last: Some(last), .. } => {
+                    effects.extend(self.close(key, *last, true));
+                }
                 Work::Review { .. } => {}
             }
         }

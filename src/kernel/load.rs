@@ -23,10 +23,10 @@ impl Kernel {
     pub(super) fn load(
         &mut self,
         now: DateTime<Utc>,
-        snapshot: Arc<Snapshot>,
+        snapshot: &Arc<Snapshot>,
         active_since: &BTreeMap<PairKey, DateTime<Utc>>,
     ) -> Vec<Effect> {
-        let before = self.snapshot.replace(Arc::clone(&snapshot));
+        let before = self.snapshot.replace(Arc::clone(snapshot));
         let mut effects = Vec::new();
         for task in before.iter().flat_map(|before| before.tasks.values()) {
             let after = snapshot.tasks.get(&task.name);
@@ -42,9 +42,9 @@ impl Kernel {
             }
         }
         if let Some(before) = before {
-            effects.extend(self.heed_new_quiet_hours(now, &before, &snapshot));
+            effects.extend(self.heed_new_quiet_hours(now, &before, snapshot));
         }
-        self.describe_all(&snapshot);
+        self.describe_all(snapshot);
         self.lanes.retain(|account, lane| snapshot.accounts.contains_key(account) || !lane.is_idle());
         effects.extend(self.abandon_left_behind(now));
         self.forget_stale_entries();

@@ -15,7 +15,7 @@ use crate::schedule::{self, LostSlots, MissedPolicy, Place, Quiet, Seed, Timing}
 
 /// A run that begins this much after its instant is on time; beyond it the missed-run policy decides. It has room for a slow
 /// start and a busy machine, and is short beside any window worth writing down.
-pub(super) const MISFIRE_GRACE: Duration = Duration::from_secs(60);
+pub(super) const MISFIRE_GRACE: Duration = Duration::from_mins(1);
 
 /// The distance of two neighbouring instants that can be slots.
 const SECOND: TimeDelta = TimeDelta::seconds(1);

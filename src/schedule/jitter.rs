@@ -60,13 +60,12 @@ pub(super) fn fire_before(
 }
 
 fn spread(seed: Option<&Seed>, place: Place<'_>, slot: Slot, next: Option<Slot>, timing: &Timing) -> DateTime<Utc> {
-    let (staggered, range) = match timing.window_after(slot) {
-        Some(window) => (slot.instant(), window),
-        None => {
-            let index = u32::try_from(place.index).unwrap_or(u32::MAX);
-            let before = milliseconds(timing.stagger).saturating_mul(u64::from(index));
-            (later(slot.instant(), before), timing.jitter)
-        }
+    let (staggered, range) = if let Some(window) = timing.window_after(slot) {
+        (slot.instant(), window)
+    } else {
+        let index = u32::try_from(place.index).unwrap_or(u32::MAX);
+        let before = milliseconds(timing.stagger).saturating_mul(u64::from(index));
+        (later(slot.instant(), before), timing.jitter)
     };
     let room =
         next.map_or(u64::MAX, |next| u64::try_from((next.instant() - staggered).num_milliseconds()).unwrap_or(0));

@@ -62,7 +62,8 @@ fn contains(text: &str, words: &str) -> bool {
     text.match_indices(words).any(|(start, found)| {
         let before = text[..start].chars().next_back().is_some_and(is_word);
         let after = text[start + found.len()..].chars().next().is_some_and(is_word);
-        !(before && found.starts_with(is_word)) && !(after && found.ends_with(is_word))
+        let inside = before && found.starts_with(is_word) || after && found.ends_with(is_word);
+        !inside
     })
 }
 

@@ -18,7 +18,8 @@ pub(super) fn normalise(text: &str) -> String {
 
 /// `text` on one line without control and invisible characters, trimmed.
 pub(super) fn visible(text: &str) -> String {
-    let kept: String = text.chars().filter(|&c| !is_invisible(c) && !(c.is_control() && !c.is_whitespace())).collect();
+    let dropped = |c: char| is_invisible(c) || c.is_control() && !c.is_whitespace();
+    let kept: String = text.chars().filter(|&c| !dropped(c)).collect();
     collapse(&kept)
 }
 

@@ -32,15 +32,12 @@ pub async fn perform(connection: &Connection, peer: Peer, quiet: Quiet, messages
 }
 
 async fn read_history(connection: &Connection, peer: Peer) -> Result<(), CallError> {
-    match peer.input_channel() {
-        Some(channel) => {
-            let request = tl::functions::channels::ReadHistory { channel, max_id: 0 };
-            connection.call(&request).await.map(drop)
-        }
-        None => {
-            let request = tl::functions::messages::ReadHistory { peer: peer.input(), max_id: 0 };
-            connection.call(&request).await.map(drop)
-        }
+    if let Some(channel) = peer.input_channel() {
+        let request = tl::functions::channels::ReadHistory { channel, max_id: 0 };
+        connection.call(&request).await.map(drop)
+    } else {
+        let request = tl::functions::messages::ReadHistory { peer: peer.input(), max_id: 0 };
+        connection.call(&request).await.map(drop)
     }
 }
 

@@ -17,7 +17,7 @@ use tgsignd::telegram::session::SessionFile;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const ALICE: &str =
     "[accounts.alice]\nphone = \"+10000000001\"\nuser_id = 1001\nfirst_name = \"Alice\"\nsigned_in = true\n";
@@ -67,7 +67,7 @@ async fn model() -> String {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = Vec::new();
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 65536];
             while !request.ends_with(b"\"model\":\"seer\"}") {
                 let read = stream.read(&mut buffer).await.unwrap();
                 assert!(read > 0, "the request broke off");

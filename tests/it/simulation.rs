@@ -149,6 +149,7 @@ fn snapshot(drafts: &[Draft]) -> Arc<Snapshot> {
 }
 
 /// A run under way.
+#[expect(clippy::struct_field_names, reason = "`run_id` is its name everywhere")]
 struct Run {
     order: RunOrder,
     run_id: RunId,

@@ -92,7 +92,7 @@ impl Stage {
                 Effect::Run(order) => self.orders.push(*order),
                 Effect::NotRun { key, what, reason } => self.not_run.push((short(&key), what, reason)),
                 Effect::Alarm(Alarm::NotDone { key, outcome, .. }) => {
-                    self.alarms.push(format!("{} {outcome}", short(&key)))
+                    self.alarms.push(format!("{} {outcome}", short(&key)));
                 }
                 Effect::Alarm(Alarm::DeadlinePassed { key }) => self.alarms.push(format!("{} deadline", short(&key))),
                 Effect::Alarm(Alarm::LoggedOut { account, .. }) => self.alarms.push(format!("{account} logged out")),

@@ -70,7 +70,7 @@ fn a_lost_actor_s_orders_are_given_once_more_or_taken_up() {
     let (mut stage, order) = ordered();
     let alice: AccountName = "alice".parse().unwrap();
     stage.event(Event::ActorLost { account: alice.clone() });
-    assert_eq!(stage.recover, [alice.clone()]);
+    assert_eq!(stage.recover, std::slice::from_ref(&alice));
     assert!(!stage.kernel.is_idle());
     // It had been claimed.
     stage.event(Event::Recovered { account: alice.clone(), open: vec![open(&order, Vec::new())] });

@@ -188,7 +188,7 @@ impl Conversation {
             Input::Refused { step, refusal } => self.refused(now, step, &refusal, commands),
             Input::Lost { step } => match self.flight(step) {
                 Some(Flight::Quiet(_)) => {
-                    self.give_up(now, self.never_done("it is not known whether it was"), commands)
+                    self.give_up(now, self.never_done("it is not known whether it was"), commands);
                 }
                 Some(Flight::Send(_) | Flight::Click { .. }) => self.lost(now),
                 Some(Flight::Ask(_)) | None => {}

@@ -56,6 +56,7 @@ impl Ledger {
         self.insert(&order.key, order.trigger, order.fire_at, now)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "the shape of the effect")]
     pub(super) fn record_without_run(&mut self, key: RunKey, what: NotRun, now: DateTime<Utc>) {
         if what == NotRun::Missed {
             *self.named_misses.entry(key.task.clone()).or_default() += 1;
@@ -106,6 +107,7 @@ impl Ledger {
         self.active.iter().map(|(key, (_, since))| (key.clone(), *since)).collect()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "the shape of the alarm")]
     pub(super) fn deadline_alarm(&mut self, key: RunKey) {
         assert!(self.deadline_alarms.insert(key.clone()), "{key}: a second alarm of the deadline");
     }

@@ -55,6 +55,7 @@ pub(super) fn repeat(rounds: u32, until: Option<&str>, parts: Vec<Part>) -> Part
     Part { kind: PartKind::Repeat { rounds, until, parts }, within: None, optional: false }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "tests write the parts in place")]
 pub(super) fn script_of(parts: Vec<Part>) -> Script {
     Script { steps: unroll(&parts).unwrap(), rules: OutcomeRules::default(), proof: Proof::Bot }
 }
