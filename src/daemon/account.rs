@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tracing::{Instrument, debug, info, info_span, warn};
@@ -29,6 +29,9 @@ use crate::telegram::session::{SessionError, SessionFile};
 /// How long an idle connection of `connect = "on-demand"` stays open: long enough for the next task in the queue, short
 /// enough that hundreds of accounts do not add up.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// Why a call was not waited for.
+const STOPPING: &str = "the daemon is stopping";
 
 /// Pauses between attempts to connect: doubled up to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -62,7 +65,13 @@ pub struct Shared {
     pub stop: watch::Receiver<bool>,
     /// How often models were asked.
     pub model_calls: Arc<Budget>,
+    /// One for each connection that may be open on demand.
+    pub places: Arc<Semaphore>,
 }
+
+/// Accounts that are connected on demand at one time. Each costs a tenth of a megabyte, and Telegram sees all of them come from
+/// one address; the next one's turn comes as soon as one is done.
+pub const PLACES: usize = 200;
 
 impl Shared {
     /// Where the session files are.
@@ -160,13 +169,15 @@ pub(super) struct Account {
     pub(super) connection: Option<Connection>,
     /// Held while connected: a session that two processes use is ended by Telegram.
     lock: Option<DirectoryLock>,
+    /// Held while connected on demand.
+    place: Option<OwnedSemaphorePermit>,
     pub(super) status: AccountStatus,
 }
 
 impl Account {
     /// An account without a connection.
     fn new(name: AccountName, reach: watch::Receiver<Reach>, shared: Arc<Shared>) -> Self {
-        Self { name, reach, shared, connection: None, lock: None, status: AccountStatus::default() }
+        Self { name, reach, shared, connection: None, lock: None, place: None, status: AccountStatus::default() }
     }
 
     async fn work(mut self, mut queue: mpsc::UnboundedReceiver<Job>) {
@@ -187,6 +198,10 @@ impl Account {
                     Box::pin(self.perform(job)).await;
                     self.queued(queue.len());
                     idle_since = Instant::now();
+                    let others_wait = self.shared.places.available_permits() == 0;
+                    if others_wait && queue.is_empty() && !self.is_always_connected() {
+                        self.close();
+                    }
                 }
                 Ok(()) = self.reach.changed() => {
                     self.close();
@@ -256,6 +271,7 @@ impl Account {
         if self.connection.is_some() {
             return Ok(());
         }
+        self.take_place().await?;
         let opened = Box::pin(self.open()).await;
         match &opened {
             Ok(connection) => {
@@ -267,7 +283,7 @@ impl Account {
                 debug_assert!(!connection.is_broken());
             }
             Err(error) => {
-                self.lock = None;
+                (self.lock, self.place) = (None, None);
                 self.status.connected = false;
                 self.status.error = Some(error.to_string());
                 if error.is_final() {
@@ -277,6 +293,18 @@ impl Account {
         }
         self.tell();
         self.connection = Some(opened?);
+        Ok(())
+    }
+
+    /// Waits for its turn to be connected.
+    async fn take_place(&mut self) -> Result<(), ConnectError> {
+        if self.place.is_none() && !self.is_always_connected() {
+            let mut stop = self.shared.stop.clone();
+            self.place = tokio::select! {
+                () = stopped(&mut stop) => Err(CallError::Network(STOPPING.to_owned()))?,
+                place = Arc::clone(&self.shared.places).acquire_owned() => place.ok(),
+            };
+        }
         Ok(())
     }
 
@@ -293,7 +321,7 @@ impl Account {
         let mut stop = self.shared.stop.clone();
         tokio::select! {
             // A data centre that never answers must not put the end of the daemon off.
-            () = stopped(&mut stop) => Err(CallError::Network("the daemon is stopping".to_owned()))?,
+            () = stopped(&mut stop) => Err(CallError::Network(STOPPING.to_owned()))?,
             checked = connection.check_authorised() => checked?,
         }
         Ok(connection)
@@ -301,7 +329,7 @@ impl Account {
 
     /// Closes the connection.
     pub(super) fn close(&mut self) {
-        self.lock = None;
+        (self.lock, self.place) = (None, None);
         if self.connection.take().is_some() {
             debug!("disconnected");
             self.status.connected = false;

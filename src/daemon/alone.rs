@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::Utc;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::account::{AccountHandle, Job, RunReply, Shared};
+use super::account::{self, AccountHandle, Job, RunReply, Shared};
 use super::datadir::{Datadir, DatadirError};
 use super::reload;
 use crate::ai::Budget;
@@ -66,6 +66,7 @@ pub async fn once(
         events,
         stop,
         model_calls: Arc::new(Budget::new(snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit))),
+        places: Arc::new(Semaphore::new(account::PLACES)),
     });
     let mut actors = JoinSet::new();
     let mut waiting = Vec::new();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 use super::{Service, effects};
 use crate::ai::Budget;
 use crate::config::Snapshot;
-use crate::daemon::account::Shared;
+use crate::daemon::account::{self, Shared};
 use crate::daemon::datadir::{Datadir, DatadirError};
 use crate::daemon::logging::LogControl;
 use crate::daemon::reload::{self, Accepted, Rejected};
@@ -106,6 +106,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         events: events_in,
         stop: stopped,
         model_calls: Arc::new(Budget::new(accepted.snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit))),
+        places: Arc::new(Semaphore::new(account::PLACES)),
     };
     let mut servers = JoinSet::new();
     let address = listener.address();
