@@ -14,8 +14,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ai", &["names", "schedule", "script", "config", "kernel"]),
     ("ledger", &["names", "schedule", "script", "config", "kernel"]),
     ("http", &["names", "schedule", "script", "config", "kernel"]),
-    ("daemon", &["names", "schedule", "script", "config", "kernel", "telegram", "ai", "ledger", "http"]),
-    ("cli", &["names", "schedule", "script", "config", "kernel", "telegram", "ai", "ledger", "http", "daemon"]),
+    ("backup", &["names", "schedule", "script", "config", "kernel"]),
+    ("daemon", &["names", "schedule", "script", "config", "kernel", "telegram", "ai", "ledger", "http", "backup"]),
+    (
+        "cli",
+        &["names", "schedule", "script", "config", "kernel", "telegram", "ai", "ledger", "http", "backup", "daemon"],
+    ),
 ];
 
 const PURE: &[&str] = &["names", "schedule", "script", "config", "kernel"];
