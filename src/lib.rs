@@ -14,12 +14,12 @@
 //! | [`telegram`] | shell | grammers: sessions, connections, login, peers |
 //! | [`ai`] | shell | any OpenAI-compatible model, or a program, as a solver |
 //! | [`ledger`] | shell | claims, runs, evidence and transcripts on disk |
+//! | [`backup`] | shell | encrypted generations of the state on a WebDAV server, and the way back |
 //! | [`http`] | shell | health and metrics, read-only views of the status |
-//! | [`backup`] | shell | an encrypted copy of the state on a WebDAV server |
 //! | [`daemon`] | shell | the one select loop, account actors, ticker, watcher, control socket |
 //! | [`cli`] | shell | one file a command |
 //!
-//! Arrows point one way: `names ← schedule, script ← config ← kernel ← {telegram, ai, ledger, http, backup} ← daemon ← cli`.
+//! Arrows point one way: `names ← schedule, script ← config ← kernel ← {telegram, ai, ledger, backup, http} ← daemon ← cli`.
 //! Shells do not import each other; `tests/it/layers.rs` and `clippy.toml` keep it so.
 
 pub mod ai;

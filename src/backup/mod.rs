@@ -1,9 +1,23 @@
-//! Shell: an encrypted copy of the state on a WebDAV server.
+//! Shell: encrypted generations of the state on a WebDAV server, and the way back.
 //!
-//! | file | what it owns |
-//! |---|---|
-//! | [`remote`] | one directory on a WebDAV server: everything that is said to it |
+//! | module | kind | what it owns |
+//! |---|---|---|
+//! | [`digest`] | pure | SHA-256 as text |
+//! | [`keys`] | pure | whom a backup is sealed to, who signs it, whose signature counts |
+//! | [`manifest`] | pure | names of remote objects, the signed manifest of a generation, takeover and release records |
+//! | [`log`] | pure | what a listing means and what may be done next: commit, retention, takeover, resolving |
+//! | [`position`] | shell | `state/backup.json`: where this data directory stands in the log |
+//! | [`remote`] | shell | one directory on a WebDAV server: everything that is said to it |
+//! | [`archive`] | shell | contents → tar → gzip → age |
+//! | [`place`] | shell | age → gzip → tar → staging → verified → in place |
+//!
+//! A commit is a conversation: [`log::Commit`] says what to ask the server for, and is told the answer.
 
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a shell reads the clock and talks")]
-
+pub mod archive;
+pub mod digest;
+pub mod keys;
+pub mod log;
+pub mod manifest;
+pub mod place;
+pub mod position;
 pub mod remote;

@@ -13,16 +13,24 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("telegram", &["names", "schedule", "script", "config", "kernel"]),
     ("ai", &["names", "schedule", "script", "config", "kernel"]),
     ("ledger", &["names", "schedule", "script", "config", "kernel"]),
-    ("http", &["names", "schedule", "script", "config", "kernel"]),
     ("backup", &["names", "schedule", "script", "config", "kernel"]),
-    ("daemon", &["names", "schedule", "script", "config", "kernel", "telegram", "ai", "ledger", "http", "backup"]),
-    (
-        "cli",
-        &["names", "schedule", "script", "config", "kernel", "telegram", "ai", "ledger", "http", "backup", "daemon"],
-    ),
+    ("http", &["names", "schedule", "script", "config", "kernel"]),
+    ("daemon", &["names", "schedule", "script", "config", "kernel", "telegram", "ai", "ledger", "backup", "http"]),
+    ("cli", &["names", "schedule", "script", "config", "kernel", "telegram", "ai", "ledger", "backup", "http", "daemon"]),
 ];
 
-const PURE: &[&str] = &["names", "schedule", "script", "config", "kernel"];
+/// Modules, and the parts of shells that only decide.
+const PURE: &[&str] = &[
+    "names",
+    "schedule",
+    "script",
+    "config",
+    "kernel",
+    "backup/digest",
+    "backup/keys",
+    "backup/manifest",
+    "backup/log",
+];
 
 /// Crates that do input and output, read the clock or draw random numbers.
 const IMPURE: &[&str] = &[

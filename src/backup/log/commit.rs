@@ -1,0 +1,422 @@
+//! The conversation that adds a generation.
+//!
+//! 1. List, fetch the newest manifest: it has to be the one we know. 2. Write down what will be uploaded, upload the parts, read
+//! each back. 3. List and fetch again: nobody else committed meanwhile. 4. Write down which manifest is intended, then send it:
+//! the commit point. 5. List and fetch once more: ours is the only newest one. Only then it is committed.
+//!
+//! When the answer to the manifest is lost, or the process ends, the next look finds it by the name that was written down.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use chrono::{DateTime, SubsecRound, Utc};
+
+use super::position::{Committed, Position};
+use super::resolve::Above;
+use super::survey::{Listing, Log, Problem, Survey, manifests_to_fetch, newest, survey};
+use crate::backup::digest::Sha256Digest;
+use crate::backup::keys::{SigningKey, TrustedKeys};
+use crate::backup::manifest::{
+    Epoch, Generation, MOST_PREVIOUS, Manifest, Nonce, ObjectName, Owner, Part, PartObject,
+};
+
+/// A sealed archive that waits in a local file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPart {
+    /// Bytes of the sealed archive.
+    pub size: u64,
+    /// Digest of the sealed archive.
+    pub sha256: Sha256Digest,
+    /// Digest of what was sealed; see [`PartObject::content`].
+    pub content: Sha256Digest,
+}
+
+/// What is to be committed.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The data directory.
+    pub instance: String,
+    /// This boot.
+    pub epoch: Epoch,
+    /// Program and host, for people.
+    pub writer: String,
+    /// When the contents were collected.
+    pub time: DateTime<Utc>,
+    /// The core part.
+    pub core: NewPart,
+    /// The history part; without one, the generation before lends its own, as long as it is listed.
+    pub history: Option<NewPart>,
+    /// Randomness, used once: for the core, the history and the manifest.
+    pub nonces: [Nonce; 3],
+    /// A person's decision ([`super::resolve()`]) about where the generation goes; without one it follows the one we know.
+    pub above: Option<Above>,
+}
+
+/// What is asked for. Names are relative to the collection that was listed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// All names with lengths, never from a cache. A collection that does not exist is an empty listing.
+    List,
+    /// A small object, no larger than [`crate::backup::manifest::LARGEST_MANIFEST`].
+    Fetch(String),
+    /// Send a sealed archive to a name that does not exist yet.
+    Upload {
+        /// Which.
+        part: Part,
+        /// As what.
+        name: String,
+    },
+    /// Read an object back: are its length and digest these?
+    Check {
+        /// The object.
+        name: String,
+        /// Bytes.
+        size: u64,
+        /// Of all bytes.
+        sha256: Sha256Digest,
+    },
+    /// Send a small object to a name that does not exist yet.
+    Put {
+        /// As what.
+        name: String,
+        /// The object.
+        bytes: Vec<u8>,
+    },
+    /// Remove an object of ours; it is no failure when it does not exist.
+    Delete(String),
+    /// Keep this position durably before anything else is done.
+    Save(Box<Position>),
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// To [`Request::List`].
+    Listed(Listing),
+    /// To [`Request::Fetch`]; `None` when there is no such object.
+    Fetched(Option<Vec<u8>>),
+    /// It was done; to [`Request::Check`]: the object is as it should be.
+    Done,
+    /// To [`Request::Check`]: the object is there and differs, or it is not there.
+    Differs,
+    /// To [`Request::Put`]: it was sent, and whether it was stored is not known.
+    Unclear(String),
+    /// It was not done, and why.
+    Failed(String),
+}
+
+/// What is next.
+#[derive(Debug)]
+pub enum Step {
+    /// Ask this, and tell the answer.
+    Ask(Box<Commit>, Request),
+    /// That was all.
+    End(Ending),
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub struct Ending {
+    /// Where we stand now. The last [`Request::Save`] held the same, unless saving failed.
+    pub position: Position,
+    /// The new generation, or why there is none.
+    pub result: Result<Committed, Stop>,
+}
+
+/// Why there is no new generation.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Stop {
+    /// The log is not as we left it. Nothing was changed; a person has to decide.
+    #[error("the backup on the server is not as this host left it; see `tgsignd backup resolve`")]
+    Refused(Box<Survey>),
+    /// Somebody committed at the same time, and both manifests are there.
+    #[error("two hosts committed the same generation; see `tgsignd backup resolve`")]
+    Forked(Box<Survey>),
+    /// A request failed; nothing was committed.
+    #[error("{0}")]
+    Failed(String),
+    /// The server said that it stored an object, and gave back something else.
+    #[error("the server said it stored {0}, but what it gives back differs; is its disk full?")]
+    NotStored(String),
+    /// Whether the generation is committed will be seen at the next look.
+    #[error("whether the generation was stored is not known yet: {0}")]
+    Unclear(String),
+    /// Ten digits are used up.
+    #[error("generation numbers are used up on this server; choose another remote path")]
+    UsedUp,
+}
+
+/// A commit on its way.
+#[derive(Debug)]
+pub struct Commit {
+    position: Position,
+    plan: Plan,
+    key: SigningKey,
+    trusted: TrustedKeys,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Looking { when: Look, log: Log, to_fetch: VecDeque<String> },
+    JournalUploads(Basis),
+    Uploading(Basis, usize),
+    Checking(Basis, usize),
+    JournalIntent,
+    Sending,
+    SaveCommitted,
+    Cleaning { left: VecDeque<String>, stop: Stop },
+    SaveStopped(Stop),
+}
+
+#[derive(Debug, Clone)]
+enum Look {
+    Before,
+    Again(Basis),
+    After,
+}
+
+/// What the new generation stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Basis {
+    generation: Generation,
+    previous: Vec<String>,
+    /// Lent by the generation before.
+    history: Option<PartObject>,
+}
+
+impl Commit {
+    /// Begins. `trusted` has to contain the public half of `key`.
+    pub fn begin(position: Position, plan: Plan, key: SigningKey, trusted: TrustedKeys) -> Step {
+        let stage = Stage::Looking { when: Look::Before, log: Log::default(), to_fetch: VecDeque::new() };
+        Step::Ask(Box::new(Self { position, plan, key, trusted, stage }), Request::List)
+    }
+
+    /// Goes on with the answer to what was asked.
+    #[must_use]
+    pub fn answer(mut self: Box<Self>, answer: Answer) -> Step {
+        let stage = std::mem::replace(&mut self.stage, Stage::Sending);
+        match (stage, answer) {
+            (Stage::Looking { when, mut log, .. }, Answer::Listed(listing)) => {
+                let to_fetch = manifests_to_fetch(&listing, &self.position).into();
+                log.listing = listing;
+                self.fetch_or_see(when, log, to_fetch)
+            }
+            (Stage::Looking { when, mut log, mut to_fetch }, Answer::Fetched(bytes)) => {
+                log.fetched.extend(to_fetch.pop_front().map(|name| (name, bytes)));
+                self.fetch_or_see(when, log, to_fetch)
+            }
+            (Stage::Looking { when: Look::After, .. }, answer) => self.end(Stop::Unclear(reason(answer))),
+            (Stage::JournalUploads(basis), Answer::Done) => self.upload(basis, 0),
+            (Stage::Uploading(basis, index), Answer::Done) => self.check(basis, index),
+            (Stage::Checking(basis, index), Answer::Done) => self.upload(basis, index + 1),
+            (Stage::Checking(_, index), Answer::Differs) => {
+                let name = self.new_part_names().get(index).cloned().unwrap_or_default();
+                self.clean(Stop::NotStored(name))
+            }
+            (Stage::JournalIntent, Answer::Done) => self.send(),
+            // Whatever was answered, only a look tells.
+            (Stage::Sending, Answer::Done | Answer::Unclear(_)) => self.look(Look::After),
+            (Stage::Cleaning { mut left, stop }, answer) => {
+                let name = left.pop_front();
+                if answer == Answer::Done {
+                    self.position.uploads.retain(|upload| Some(upload) != name.as_ref());
+                }
+                self.clean_next(left, stop)
+            }
+            // The journal finds it again, should this have failed.
+            (Stage::SaveCommitted, _) => self.finish(),
+            (Stage::SaveStopped(stop), _) => self.end(stop),
+            (Stage::JournalIntent | Stage::Sending, answer) => {
+                self.give_up_intended();
+                self.clean(Stop::Failed(reason(answer)))
+            }
+            (Stage::Uploading(..) | Stage::Checking(..), answer) => self.clean(Stop::Failed(reason(answer))),
+            (Stage::Looking { .. } | Stage::JournalUploads(_), answer) => self.end(Stop::Failed(reason(answer))),
+        }
+    }
+
+    fn ask(mut self: Box<Self>, stage: Stage, request: Request) -> Step {
+        self.stage = stage;
+        Step::Ask(self, request)
+    }
+
+    fn save(self: Box<Self>, stage: Stage) -> Step {
+        let position = Box::new(self.position.clone());
+        self.ask(stage, Request::Save(position))
+    }
+
+    fn end(self: Box<Self>, stop: Stop) -> Step {
+        Step::End(Ending { position: self.position, result: Err(stop) })
+    }
+
+    fn look(self: Box<Self>, when: Look) -> Step {
+        self.ask(Stage::Looking { when, log: Log::default(), to_fetch: VecDeque::new() }, Request::List)
+    }
+
+    fn fetch_or_see(self: Box<Self>, when: Look, log: Log, to_fetch: VecDeque<String>) -> Step {
+        if let Some(name) = to_fetch.front().cloned() {
+            return self.ask(Stage::Looking { when, log, to_fetch }, Request::Fetch(name));
+        }
+        let seen = survey(&log, &self.position, &self.trusted, &self.plan.instance, self.plan.epoch);
+        match when {
+            Look::Before => self.begin_uploads(&log, seen),
+            Look::Again(expected) => match self.basis(&log, &seen) {
+                Ok(basis) if basis == expected => self.intend(basis),
+                Ok(_) | Err(Stop::Refused(_)) => self.clean(Stop::Refused(Box::new(seen))),
+                Err(stop) => self.clean(stop),
+            },
+            Look::After => self.see_after(seen),
+        }
+    }
+
+    fn begin_uploads(mut self: Box<Self>, log: &Log, seen: Survey) -> Step {
+        let basis = match self.basis(log, &seen) {
+            Ok(basis) => basis,
+            Err(stop) => return self.end(stop),
+        };
+        match seen {
+            Survey::Landed(_) => self.position.land(),
+            _ => self.give_up_intended(),
+        }
+        let names = self.part_objects(basis.generation).into_iter().map(|(_, part)| part.object);
+        self.position.uploads.extend(names);
+        self.save(Stage::JournalUploads(basis))
+    }
+
+    /// Where the new generation goes, unless the log forbids one.
+    fn basis(&self, log: &Log, seen: &Survey) -> Result<Basis, Stop> {
+        let (generation, previous) = match (&self.plan.above, seen) {
+            (Some(above), _) => {
+                let there = newest(&log.listing, &self.position).map(|(_, names)| names).unwrap_or_default();
+                if there.iter().collect::<BTreeSet<_>>() != above.previous.iter().collect() {
+                    return Err(Stop::Refused(Box::new(seen.clone())));
+                }
+                (Some(above.generation), above.previous.clone())
+            }
+            (None, Survey::Empty) => (Some(Generation::FIRST), vec![]),
+            (None, Survey::Head(head) | Survey::Landed(head)) => (head.manifest.generation.next(), vec![head.name.clone()]),
+            (None, _) => return Err(Stop::Refused(Box::new(seen.clone()))),
+        };
+        let known = match seen {
+            Survey::Landed(head) => Some(&head.manifest),
+            _ => self.position.committed.as_ref().map(|committed| &committed.manifest),
+        };
+        let listed = |part: &&PartObject| log.listing.get(&part.object).is_some_and(|size| size.is_none_or(|size| size == part.size));
+        let history = known.and_then(|manifest| manifest.history.as_ref()).filter(listed).cloned();
+        Ok(Basis { generation: generation.ok_or(Stop::UsedUp)?, previous, history })
+    }
+
+    fn part_objects(&self, generation: Generation) -> Vec<(Part, PartObject)> {
+        let owner = Owner::of(&self.plan.instance);
+        let [core_nonce, history_nonce, _] = self.plan.nonces;
+        let object = |part, new: &NewPart, nonce| {
+            let name = ObjectName::of_part(generation, part, owner, &new.sha256, nonce);
+            let object = name.to_text(&self.position.stem);
+            (part, PartObject { object, size: new.size, sha256: new.sha256, content: new.content })
+        };
+        let core = object(Part::Core, &self.plan.core, core_nonce);
+        let history = self.plan.history.as_ref().map(|new| object(Part::History, new, history_nonce));
+        std::iter::once(core).chain(history).collect()
+    }
+
+    fn upload(self: Box<Self>, basis: Basis, index: usize) -> Step {
+        match self.part_objects(basis.generation).into_iter().nth(index) {
+            Some((part, object)) => self.ask(Stage::Uploading(basis, index), Request::Upload { part, name: object.object }),
+            None => self.look(Look::Again(basis)),
+        }
+    }
+
+    fn check(self: Box<Self>, basis: Basis, index: usize) -> Step {
+        match self.part_objects(basis.generation).into_iter().nth(index) {
+            Some((_, PartObject { object: name, size, sha256, .. })) => {
+                self.ask(Stage::Checking(basis, index), Request::Check { name, size, sha256 })
+            }
+            None => self.look(Look::Again(basis)),
+        }
+    }
+
+    fn intend(mut self: Box<Self>, basis: Basis) -> Step {
+        let mut parts: BTreeMap<Part, PartObject> = self.part_objects(basis.generation).into_iter().collect();
+        let Some(core) = parts.remove(&Part::Core) else { return self.end(Stop::UsedUp) };
+        let manifest = Manifest {
+            generation: basis.generation,
+            instance: self.plan.instance.clone(),
+            epoch: self.plan.epoch,
+            previous: basis.previous.into_iter().take(MOST_PREVIOUS).collect(),
+            core,
+            history: parts.remove(&Part::History).or(basis.history),
+            writer: self.plan.writer.clone(),
+            time: self.plan.time.trunc_subsecs(0),
+        };
+        let name = ObjectName::of_manifest(manifest.generation, &manifest.to_bytes(&self.key), self.plan.nonces[2]);
+        let name = name.to_text(&self.position.stem);
+        self.position.intended = Some(Committed { name, manifest });
+        self.save(Stage::JournalIntent)
+    }
+
+    fn send(self: Box<Self>) -> Step {
+        let Some(Committed { name, manifest }) = self.position.intended.clone() else { return self.end(Stop::UsedUp) };
+        let bytes = manifest.to_bytes(&self.key);
+        self.ask(Stage::Sending, Request::Put { name, bytes })
+    }
+
+    fn see_after(mut self: Box<Self>, seen: Survey) -> Step {
+        let intended = self.position.intended.as_ref().map(|intended| intended.name.clone()).unwrap_or_default();
+        match seen {
+            Survey::Landed(_) => {
+                self.position.land();
+                self.save(Stage::SaveCommitted)
+            }
+            Survey::Damaged { name, problem: Problem::Overwritten | Problem::Unreadable(_), .. } if name == intended => {
+                self.give_up_intended();
+                self.clean(Stop::NotStored(name))
+            }
+            Survey::Fork { .. } => self.end(Stop::Forked(Box::new(seen))),
+            Survey::Foreign(..) => self.end(Stop::Refused(Box::new(seen))),
+            _ => self.end(Stop::Unclear("it is not listed yet".to_owned())),
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Step {
+        let result = self.position.committed.clone().ok_or(Stop::UsedUp);
+        Step::End(Ending { position: self.position, result })
+    }
+
+    fn give_up_intended(&mut self) {
+        if let Some(intended) = self.position.intended.take() {
+            self.position.abandon(intended.name);
+        }
+    }
+
+    fn new_part_names(&self) -> Vec<String> {
+        let mine = |name: &&String| match ObjectName::parse(&self.position.stem, name) {
+            Some(ObjectName::Part { nonce, .. }) => self.plan.nonces[..2].contains(&nonce),
+            _ => false,
+        };
+        self.position.uploads.iter().filter(mine).cloned().collect()
+    }
+
+    /// Removes what this commit brought, as far as the server lets us.
+    fn clean(self: Box<Self>, stop: Stop) -> Step {
+        let manifest = self.position.abandoned.last().filter(|name| match ObjectName::parse(&self.position.stem, name) {
+            Some(ObjectName::Manifest { nonce, .. }) => nonce == self.plan.nonces[2],
+            _ => false,
+        });
+        let left = manifest.cloned().into_iter().chain(self.new_part_names()).collect();
+        self.clean_next(left, stop)
+    }
+
+    fn clean_next(self: Box<Self>, left: VecDeque<String>, stop: Stop) -> Step {
+        match left.front().cloned() {
+            Some(name) => self.ask(Stage::Cleaning { left, stop }, Request::Delete(name)),
+            None => self.save(Stage::SaveStopped(stop)),
+        }
+    }
+}
+
+fn reason(answer: Answer) -> String {
+    match answer {
+        Answer::Failed(why) | Answer::Unclear(why) => why,
+        other => format!("unexpected answer: {other:?}"),
+    }
+}
