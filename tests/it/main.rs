@@ -22,3 +22,4 @@ mod reload;
 mod runs;
 mod secrets;
 mod simulation;
+mod webdav;
