@@ -6,6 +6,8 @@
 //! | [`keys`] | pure | whom a backup is sealed to, who signs it, whose signature counts |
 //! | [`manifest`] | pure | names of remote objects, the signed manifest of a generation, takeover and release records |
 //! | [`log`] | pure | what a listing means and what may be done next: commit, retention, takeover, resolving |
+//! | [`member`] | pure | what may be in an archive |
+//! | [`formats`] | pure | what the backup has to be told about files that other modules own |
 //! | [`position`] | shell | `state/backup.json`: where this data directory stands in the log |
 //! | [`remote`] | shell | one directory on a WebDAV server: everything that is said to it |
 //! | [`archive`] | shell | contents → tar → gzip → age |
@@ -15,9 +17,11 @@
 
 pub mod archive;
 pub mod digest;
+pub mod formats;
 pub mod keys;
 pub mod log;
 pub mod manifest;
+pub mod member;
 pub mod place;
 pub mod position;
 pub mod remote;

@@ -9,6 +9,7 @@
 //! | [`logging`], `systemd` | log lines, and what systemd is told |
 //! | [`ticker`] | wakes the loop at the kernel's deadline |
 //! | [`secrets`] | reads what secret references point to |
+//! | [`backup_formats`] | sessions and ledgers, explained to the backup |
 //! | [`control`] | the socket through which commands reach the daemon |
 
 #![allow(
@@ -21,6 +22,7 @@ pub mod account;
 mod advice;
 pub mod alone;
 mod attempt;
+pub mod backup_formats;
 pub mod control;
 pub mod datadir;
 pub mod last_good;

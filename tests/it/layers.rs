@@ -30,6 +30,8 @@ const PURE: &[&str] = &[
     "backup/keys",
     "backup/manifest",
     "backup/log",
+    "backup/member",
+    "backup/formats",
 ];
 
 /// Crates that do input and output, read the clock or draw random numbers.

@@ -23,3 +23,4 @@ mod runs;
 mod sandbox;
 mod secrets;
 mod simulation;
+mod webdav;

@@ -28,6 +28,8 @@ pub struct NewPart {
     pub sha256: Sha256Digest,
     /// Digest of what was sealed; see [`PartObject::content`].
     pub content: Sha256Digest,
+    /// Whom it is sealed to; see [`PartObject::recipients`].
+    pub recipients: Sha256Digest,
 }
 
 /// What is to be committed.
@@ -312,7 +314,7 @@ impl Commit {
         let object = |part, new: &NewPart, nonce| {
             let name = ObjectName::of_part(generation, part, owner, &new.sha256, nonce);
             let object = name.to_text(&self.position.stem);
-            (part, PartObject { object, size: new.size, sha256: new.sha256, content: new.content })
+            (part, PartObject { object, size: new.size, sha256: new.sha256, content: new.content, recipients: new.recipients })
         };
         let core = object(Part::Core, &self.plan.core, core_nonce);
         let history = self.plan.history.as_ref().map(|new| object(Part::History, new, history_nonce));

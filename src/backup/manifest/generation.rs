@@ -30,6 +30,8 @@ pub struct PartObject {
     pub sha256: Sha256Digest,
     /// Digest of what was sealed, without what changes and means nothing: two archives with the same one are the same backup.
     pub content: Sha256Digest,
+    /// Whom it is sealed to; see [`crate::backup::keys::Recipients::fingerprint`].
+    pub recipients: Sha256Digest,
 }
 
 /// One generation: what belongs to it and what it follows.

@@ -12,7 +12,8 @@ fn key() -> SigningKey {
 fn part(generation: Generation, part: Part, size: u64) -> PartObject {
     let sha256 = Sha256Digest::of(&size.to_be_bytes());
     let name = ObjectName::of_part(generation, part, Owner::of("instance"), &sha256, Nonce([3; 6]));
-    PartObject { object: name.to_text(&Stem::default()), size, sha256, content: Sha256Digest::of(b"content") }
+    let (content, recipients) = (Sha256Digest::of(b"content"), Sha256Digest::of(b"recipients"));
+    PartObject { object: name.to_text(&Stem::default()), size, sha256, content, recipients }
 }
 
 fn manifest() -> Manifest {

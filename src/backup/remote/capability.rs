@@ -128,7 +128,8 @@ impl Capabilities {
         Self {
             essentials: works(Primitive::ReadBack) && works(Primitive::List) && works(Primitive::Delete),
             tag: works(Primitive::Tag),
-            fine_tag: works(Primitive::FineTag),
+            // A tag that is drawn anew each time differs as well.
+            fine_tag: works(Primitive::Tag) && works(Primitive::FineTag),
             if_match: works(Primitive::IfMatch),
             if_none_match: works(Primitive::IfNoneMatch),
             move_keeps: works(Primitive::MoveKeeps),

@@ -2,6 +2,7 @@
 
 mod claims;
 mod column;
+mod copy;
 mod fault;
 mod history;
 mod open;

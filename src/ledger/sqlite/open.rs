@@ -11,7 +11,7 @@ use super::fault::Fault;
 use crate::ledger::{LedgerError, StorageProblem};
 
 /// How long another connection (a copy for the backup, an `sqlite3` shell) may hold the file.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// Step N brings a database from version N to N + 1; steps that were released never change.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql")];
@@ -25,6 +25,19 @@ pub(super) fn open(file: &Path) -> Result<Connection, LedgerError> {
     prepare(&connection).map_err(named)?;
     migrate(&mut connection, MIGRATIONS).map_err(named)?;
     create_instance(&connection).map_err(named)?;
+    Ok(connection)
+}
+
+/// A new database for a copy: of this version, and without syncing, because it is only a step on the way.
+pub(super) fn open_new(file: &Path) -> Result<Connection, Fault> {
+    create(file).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    // Without the right to create files: a database that is attached and not there must not appear.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(file, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "OFF")?;
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    migrate(&mut connection, MIGRATIONS)?;
     Ok(connection)
 }
 
@@ -58,7 +71,7 @@ fn storage_error(file: &Path, error: &std::io::Error) -> LedgerError {
 
 /// Looks at the file through a connection that cannot write, because one that can would fold the write-ahead log into a
 /// damaged file when it closes.
-fn check(file: &Path) -> Result<(), LedgerError> {
+pub(super) fn check(file: &Path) -> Result<(), LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let named = |error: rusqlite::Error| Fault::from(error).into_error(file);
     let connection = Connection::open_with_flags(file, flags).map_err(named)?;

@@ -7,6 +7,7 @@
 //! | `daemon` | `tgsignd run`, and what it does |
 //! | `log` | its log lines, as they come |
 //! | `http` | requests, answers and metrics |
+//! | `webdav_servers` | Apache, nginx and others, started for one test |
 //! | `tools` | programs that are there or not |
 //!
 //! Nothing sleeps for a fixed time: everything waits for an event, and gives up after [`LIMIT`].
@@ -17,6 +18,7 @@ mod http;
 mod log;
 mod stage;
 pub(crate) mod tools;
+pub(crate) mod webdav_servers;
 
 use std::future::Future;
 use std::time::Duration;

@@ -1,0 +1,25 @@
+//! Sessions and ledgers, for the backup, which may not know their formats itself.
+
+use std::path::Path;
+
+use crate::backup::formats::Formats;
+use crate::ledger::SqliteLedger;
+use crate::telegram::session;
+
+/// The formats of this program.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OwnFormats;
+
+impl Formats for OwnFormats {
+    fn session_meaning(&self, bytes: &[u8]) -> Result<Vec<u8>, String> {
+        session::meaning(bytes).map_err(str::to_owned)
+    }
+
+    fn check_ledger(&self, file: &Path) -> Result<(), String> {
+        SqliteLedger::check(file).map_err(|error| error.to_string())
+    }
+
+    fn merge_ledgers(&self, whole: &Path, recent: &Path) -> Result<(), String> {
+        SqliteLedger::merge(whole, recent).map_err(|error| error.to_string())
+    }
+}
