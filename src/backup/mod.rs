@@ -12,6 +12,7 @@
 //! | [`remote`] | shell | one directory on a WebDAV server: everything that is said to it |
 //! | [`archive`] | shell | contents → tar → gzip → age |
 //! | [`place`] | shell | age → gzip → tar → staging → verified → in place |
+//! | [`sync`] | shell | server and log together: commit, restore, verify, take over, the inbox |
 //!
 //! A commit is a conversation: [`log::Commit`] says what to ask the server for, and is told the answer.
 
@@ -25,3 +26,4 @@ pub mod member;
 pub mod place;
 pub mod position;
 pub mod remote;
+pub mod sync;

@@ -201,6 +201,8 @@ pub struct Backup {
     pub min_gap: Duration,
     /// Who can read it.
     pub keys: BackupKeys,
+    /// Public keys whose signatures count besides our own: `ed25519:` and base64.
+    pub trusted: Vec<String>,
     /// Of gzip, 1 to 9.
     pub level: u32,
     /// What is kept on the server.

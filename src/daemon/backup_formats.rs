@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
+
 use crate::backup::formats::Formats;
+use crate::backup::sync::Files;
 use crate::ledger::SqliteLedger;
 use crate::telegram::session;
 
@@ -21,5 +24,15 @@ impl Formats for OwnFormats {
 
     fn merge_ledgers(&self, whole: &Path, recent: &Path) -> Result<(), String> {
         SqliteLedger::merge(whole, recent).map_err(|error| error.to_string())
+    }
+}
+
+impl Files for OwnFormats {
+    fn copy_ledger(&self, source: &Path, target: &Path) -> Result<(), String> {
+        SqliteLedger::copy_into(source, target).map_err(|error| error.to_string())
+    }
+
+    fn copy_recent(&self, source: &Path, target: &Path, since: DateTime<Utc>) -> Result<(), String> {
+        SqliteLedger::copy_recent_into(source, target, since).map_err(|error| error.to_string())
     }
 }

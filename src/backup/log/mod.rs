@@ -25,5 +25,5 @@ mod takeover;
 pub use commit::{Answer, Commit, Ending, NewPart, Plan, Request, Step, Stop};
 pub use position::{Committed, Position, Restored};
 pub use resolve::{Above, Keep, Resolution, ResolveError, resolve};
-pub use survey::{Head, Listing, Log, Problem, Relation, Side, Survey, manifests_to_fetch, survey};
+pub use survey::{Head, Listing, Log, Problem, Relation, Side, Survey, manifests_to_fetch, read_manifest, survey};
 pub use takeover::{HOLDER_LISTS_EVERY, Hold, Roster, TAKEOVER_WAIT, Wait};

@@ -207,7 +207,10 @@ fn inspect(log: &Log, stem: &Stem, name: &str, trusted: &TrustedKeys) -> Result<
 }
 
 /// Reads the manifest that was fetched under `name`; nothing is said about its parts.
-pub(super) fn read_manifest(stem: &Stem, name: &str, bytes: &[u8], trusted: &TrustedKeys) -> Result<Manifest, Problem> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_manifest(stem: &Stem, name: &str, bytes: &[u8], trusted: &TrustedKeys) -> Result<Manifest, Problem> {
     let Some(ObjectName::Manifest { generation, sha256, .. }) = ObjectName::parse(stem, name) else {
         return Err(Problem::Misnamed);
     };

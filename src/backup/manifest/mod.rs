@@ -5,15 +5,18 @@
 //! | `name` | [`ObjectName`]: every name is unique and says what the object is |
 //! | `envelope` | signed JSON, of which one exact sequence of bytes is valid |
 //! | `generation` | [`Manifest`]: the commit point of a generation |
+//! | `letter` | [`Letter`] and [`LetterAnswer`]: the inbox |
 //! | `record` | [`Takeover`] and [`Release`]: who owns the sessions |
 
 mod envelope;
 mod generation;
+mod letter;
 mod name;
 mod record;
 
 pub use envelope::{EnvelopeError, Kind, Signed};
 pub use generation::{LARGEST_MANIFEST, MOST_PREVIOUS, Manifest, PartObject};
+pub use letter::{LARGEST_ANSWER, LARGEST_LETTER, Letter, LetterAnswer, LetterContent};
 pub use name::{Epoch, Generation, InboxKind, NameError, Nonce, ObjectName, Owner, Part, Stem};
 pub use record::{Release, Takeover};
 

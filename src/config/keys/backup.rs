@@ -83,6 +83,12 @@ pub(super) const BACKUP: TableKeys = TableKeys::new(
              derived. The variable TG_SIGNER_BACKUP_ENCRYPTION_KEY wins.",
         ),
         Key::new(
+            "trusted",
+            Shape::List(&Shape::Text { such_as: "\"ed25519:…\"", pattern: "^ed25519:[A-Za-z0-9+/]{43}$" }),
+            "Public signing keys whose backups are believed besides our own, as `tgsignd backup key` prints them: for a host \
+             that restores what another one wrote without having its `identity` or `encryption_key`.",
+        ),
+        Key::new(
             "level",
             Shape::Integer { least: 1, most: 9 },
             "Compression, from 1 (quick) to 9 (small). Default: 6.",

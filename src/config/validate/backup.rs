@@ -42,6 +42,7 @@ struct Parts<'a> {
     encryption_key: Option<SecretRef>,
     recipients: Option<Vec<String>>,
     identity: Option<SecretRef>,
+    trusted: Option<Vec<String>>,
     allow_http: Option<bool>,
     ca: Option<PathBuf>,
     min_gap: Option<Duration>,
@@ -94,6 +95,7 @@ pub(in crate::config) fn backup(
         interval: parts.interval.unwrap_or(DEFAULT_INTERVAL),
         min_gap: parts.min_gap.unwrap_or(DEFAULT_GAP),
         keys: keys?,
+        trusted: parts.trusted.unwrap_or_default(),
         level: parts.level.unwrap_or(DEFAULT_LEVEL),
         keep: parts.keep.unwrap_or(DEFAULT_KEEP),
         drill: parts.drill.unwrap_or(DEFAULT_DRILL),
@@ -112,6 +114,7 @@ fn parts(mut table: TableReader<'_>) -> Option<Parts<'_>> {
     let recipients = table.take("recipients").and_then(recipients);
     let identity = table.take("identity").and_then(value::secret);
     let encryption_key = table.take("encryption_key").and_then(value::secret);
+    let trusted = table.take("trusted").and_then(texts);
     let level = table.take("level").and_then(|value| u32::try_from(value.integer()?).ok());
     let keep = table.take("keep").and_then(keep);
     let drill = table.take("drill").and_then(Value::duration);
@@ -126,6 +129,7 @@ fn parts(mut table: TableReader<'_>) -> Option<Parts<'_>> {
         encryption_key: encryption_key.optional()?,
         recipients: recipients.optional()?,
         identity: identity.optional()?,
+        trusted: trusted.optional()?,
         allow_http: allow_http.optional()?,
         ca: ca.optional()?,
         min_gap: min_gap.optional()?,
@@ -246,6 +250,10 @@ fn recipients(value: Value<'_>) -> Option<Vec<String>> {
     });
     let all: Vec<_> = read.collect();
     all.into_iter().collect()
+}
+
+fn texts(value: Value<'_>) -> Option<Vec<String>> {
+    value.list()?.into_iter().map(|value| Some(value.text()?.to_owned())).collect()
 }
 
 fn keys(

@@ -44,6 +44,13 @@ impl SqliteLedger {
         connection.query_row("SELECT install_seed FROM instance", [], |row| row.get(0)).ok()
     }
 
+    /// What was drawn when a database was created that another process may be using. `None` where there is none, or where it
+    /// cannot be read: nothing is created and nothing is changed.
+    pub fn read_instance(file: &Path) -> Option<Instance> {
+        let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+        history::instance(&connection).ok()
+    }
+
     /// Performs `work` completely or not at all.
     fn atomic<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, LedgerError> {
         self.savepoint(work).map_err(|fault| fault.into_error(&self.file))
