@@ -219,7 +219,7 @@ impl Remote {
 
     async fn exchange(&self, ask: &Ask, url: &Url, with_password: bool) -> Result<Response, Setback> {
         let Destination { username, password, timeouts, .. } = &self.shared.destination;
-        let activity = Activity::new(*timeouts, ask.payload.is_nothing());
+        let activity = Activity::new(*timeouts, ask.about == About::Storing && ask.payload.is_small());
         let mut request = self
             .shared
             .client

@@ -34,7 +34,7 @@ impl ProbeReport {
 
 impl Remote {
     /// Tries the server in a new directory inside this one, which is made when it is missing, and leaves nothing behind.
-    /// About twenty requests: for setting up, and for when the server changed.
+    /// About twenty-five requests: for setting up, and for when the server changed.
     ///
     /// # Errors
     /// Those that say nothing about what the server can do: unreachable, refused, full. A server that does not list
@@ -216,9 +216,6 @@ impl Trial {
 
     /// Leaves nothing behind, whatever happened.
     async fn clear(&self) -> Result<(), RemoteError> {
-        for name in [FIRST, SECOND] {
-            self.place.delete(name).await?;
-        }
         self.place.delete_at(self.place.directory.clone()).await.map(drop)
     }
 

@@ -49,5 +49,5 @@ async fn directory(profile: webdav_sim::Profile) -> (Server, Remote) {
 
 /// Bytes that repeat nowhere near.
 fn content(length: usize) -> Vec<u8> {
-    (0..length).map(|at| ((at * 31) ^ (at >> 8)) as u8).collect()
+    (0..length).map(|at| ((at * 31) ^ (at >> 8)).to_le_bytes()[0]).collect()
 }
