@@ -20,6 +20,7 @@ mod pages;
 mod proxy;
 mod reload;
 mod runs;
+mod sandbox;
 mod secrets;
 mod simulation;
 mod webdav;

@@ -147,8 +147,11 @@ impl Remote {
             return vague;
         }
         match self.look(vague.action).await {
-            Err(told) if !told.is_transient() => told,
-            _ => vague,
+            Err(RemoteError {
+                problem: Problem::Unreachable(_) | Problem::BrokenOff(_) | Problem::Idle(_), ..
+            })
+            | Ok(()) => vague,
+            Err(told) => told,
         }
     }
 
