@@ -21,7 +21,7 @@ use super::verdict::{About, refusal};
 /// Most redirects of one request.
 const MOST_REDIRECTS: usize = 5;
 /// Longest silence after refused credentials.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60 * 60);
+const LONGEST_SILENCE: Duration = Duration::from_hours(1);
 
 /// One directory on a WebDAV server. Clones share connections, counters and what is known about the server.
 #[derive(Clone)]

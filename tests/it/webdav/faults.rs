@@ -45,7 +45,7 @@ async fn a_long_wait_is_left_to_the_next_interval() {
     let (server, remote) = directory(profiles::JIANGUOYUN).await;
     server.fail(Fault::Status(503, Some("1800")).on_all());
     let error = remote.list().await.unwrap_err();
-    assert_eq!(error.problem, Problem::Throttled { status: 503, wait: Some(Duration::from_secs(1800)) });
+    assert_eq!(error.problem, Problem::Throttled { status: 503, wait: Some(Duration::from_mins(30)) });
     assert_eq!(server.requests().len(), 1);
 }
 
@@ -248,7 +248,7 @@ async fn a_server_that_hangs_is_given_up_and_one_that_thinks_after_an_upload_is_
     let timeouts = Timeouts {
         connect: Duration::from_millis(100),
         idle: Duration::from_millis(100),
-        answer: Duration::from_secs(60),
+        answer: Duration::from_mins(1),
     };
     let remote = Remote::new(super::RemoteSettings { timeouts, ..settings(&server.url()) }.check().unwrap()).unwrap();
     server.fail(Fault::Hang.on("PROPFIND"));

@@ -18,7 +18,7 @@ const QUICK: RetryPolicy = RetryPolicy {
     first: Duration::from_millis(1),
     longest: Duration::from_millis(2),
     patience: Duration::from_secs(1),
-    refused: Duration::from_secs(600),
+    refused: Duration::from_mins(10),
 };
 
 fn settings(url: &str) -> RemoteSettings {

@@ -143,7 +143,8 @@ fn refused(call: &Call, authorised: bool, served: usize) -> Option<Answer> {
     if profile.largest_put.zip(length).is_some_and(|(largest, length)| length > largest) {
         return Some(answer(413, ""));
     }
-    if !authorised && !(call.method == "OPTIONS" && profile.options_open) {
+    let open = profile.options_open && call.method == "OPTIONS";
+    if !authorised && !open {
         let status = if call.method == "GET" { profile.get_unauthorised } else { 401 };
         return Some(with(answer(status, ""), "www-authenticate", "Basic realm=\"dav\""));
     }
