@@ -78,8 +78,8 @@ impl Failure {
 }
 
 impl Payload {
-    pub(super) fn is_nothing(&self) -> bool {
-        matches!(self, Self::Nothing)
+    pub(super) fn is_small(&self) -> bool {
+        matches!(self, Self::Small(_))
     }
 
     /// The request with its body. Each attempt reads a file from its beginning.
@@ -204,9 +204,9 @@ struct Watch {
 }
 
 impl Activity {
-    /// For a request that carries nothing, or whose body was handed over at once or is still to be sent.
-    pub(super) fn new(timeouts: Timeouts, carries_nothing: bool) -> Self {
-        let limit = if carries_nothing { timeouts.idle } else { timeouts.answer } + timeouts.connect;
+    /// For a request that was not sent yet. Storing a few bytes may take as long as the end of a large body.
+    pub(super) fn new(timeouts: Timeouts, stores_a_little: bool) -> Self {
+        let limit = timeouts.connect + if stores_a_little { timeouts.answer } else { timeouts.idle };
         Self { timeouts, watch: Arc::new(Mutex::new(Watch { due: Instant::now() + limit, limit })) }
     }
 

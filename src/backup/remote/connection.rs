@@ -21,7 +21,7 @@ use super::verdict::{About, refusal};
 /// Most redirects of one request.
 const MOST_REDIRECTS: usize = 5;
 /// Longest silence after refused credentials.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60 * 60);
+const LONGEST_SILENCE: Duration = Duration::from_hours(1);
 
 /// One directory on a WebDAV server. Clones share connections, counters and what is known about the server.
 #[derive(Clone)]
@@ -219,7 +219,7 @@ impl Remote {
 
     async fn exchange(&self, ask: &Ask, url: &Url, with_password: bool) -> Result<Response, Setback> {
         let Destination { username, password, timeouts, .. } = &self.shared.destination;
-        let activity = Activity::new(*timeouts, ask.payload.is_nothing());
+        let activity = Activity::new(*timeouts, ask.about == About::Storing && ask.payload.is_small());
         let mut request = self
             .shared
             .client

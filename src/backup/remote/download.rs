@@ -69,8 +69,8 @@ impl Remote {
             }
             resumable = match &sink.tag {
                 Some(first) if sink.length > 0 => {
-                    let again = self.head_of("downloading", url.clone()).await?.validators.tag;
-                    again.is_some_and(|again| first.is_strongly(&again))
+                    let again = self.head_of("downloading", url.clone()).await;
+                    again.is_ok_and(|again| again.validators.tag.is_some_and(|again| first.is_strongly(&again)))
                 }
                 _ => false,
             };

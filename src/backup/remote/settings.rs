@@ -42,7 +42,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(15), idle: Duration::from_secs(60), answer: Duration::from_secs(5 * 60) }
+        Self { connect: Duration::from_secs(15), idle: Duration::from_mins(1), answer: Duration::from_mins(5) }
     }
 }
 

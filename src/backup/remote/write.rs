@@ -104,7 +104,8 @@ impl Remote {
                 Ok(object) if object.bytes == bytes => Ok(()),
                 _ => Err(error),
             },
-            stored => stored,
+            Err(error) => Err(self.reason(error).await),
+            Ok(()) => Ok(()),
         }
     }
 
@@ -126,10 +127,12 @@ impl Remote {
         let mut patience = self.patience();
         loop {
             let Err(setback) = self.send(&ask).await else { break };
-            if let Problem::BrokenOff(_) = setback.error.problem {
-                return Err(self.reason(setback.error).await);
+            // Part of it may be there, and would block or garble a second attempt under this name.
+            let cut = matches!(setback.error.problem, Problem::BrokenOff(_));
+            let over = if cut { Err(setback.error) } else { patience.endure(setback).await };
+            if let Err(error) = over {
+                return Err(self.reason(error).await);
             }
-            patience.endure(setback).await?;
         }
         let sent = digest.lock().unwrap_or_else(PoisonError::into_inner).take();
         // An answer before the last byte was read is no answer to this file.
@@ -137,12 +140,18 @@ impl Remote {
         Ok(Uploaded { length, sha256 })
     }
 
-    /// Servers that refuse a large body early often close the connection before the status can be read; a small request
-    /// learns why.
-    async fn reason(&self, broken: RemoteError) -> RemoteError {
-        match self.look(broken.action).await {
-            Err(told) if !told.is_transient() => told,
-            _ => broken,
+    /// Servers that refuse a large body early often close the connection before the status can be read, and nginx says
+    /// 500 when the directory is gone; a small request learns why.
+    async fn reason(&self, vague: RemoteError) -> RemoteError {
+        if !matches!(vague.problem, Problem::BrokenOff(_) | Problem::ServerTrouble(_) | Problem::RefusedWrite(_)) {
+            return vague;
+        }
+        match self.look(vague.action).await {
+            Err(RemoteError {
+                problem: Problem::Unreachable(_) | Problem::BrokenOff(_) | Problem::Idle(_), ..
+            })
+            | Ok(()) => vague,
+            Err(told) => told,
         }
     }
 

@@ -18,7 +18,7 @@ const QUICK: RetryPolicy = RetryPolicy {
     first: Duration::from_millis(1),
     longest: Duration::from_millis(2),
     patience: Duration::from_secs(1),
-    refused: Duration::from_secs(600),
+    refused: Duration::from_mins(10),
 };
 
 fn settings(url: &str) -> RemoteSettings {
@@ -49,5 +49,5 @@ async fn directory(profile: webdav_sim::Profile) -> (Server, Remote) {
 
 /// Bytes that repeat nowhere near.
 fn content(length: usize) -> Vec<u8> {
-    (0..length).map(|at| ((at * 31) ^ (at >> 8)) as u8).collect()
+    (0..length).map(|at| ((at * 31) ^ (at >> 8)).to_le_bytes()[0]).collect()
 }

@@ -51,10 +51,8 @@ pub(crate) fn rename(call: &Call) -> Answer {
     if taken && profile.move_never_replaces {
         return answer(409, "");
     }
-    if taken && !overwrites {
-        if let MoveOntoTaken::Status(status) = profile.move_onto_taken {
-            return answer(status, "");
-        }
+    if let (true, false, MoveOntoTaken::Status(status)) = (taken, overwrites, profile.move_onto_taken) {
+        return answer(status, "");
     }
     world.tree.remove(&call.path);
     world.tree.place(&target, file);

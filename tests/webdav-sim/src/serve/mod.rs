@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH};
 use hyper::{HeaderMap, Request as Received};
@@ -70,7 +71,7 @@ pub(crate) fn below_root(path: &str, root: &str) -> Option<String> {
 }
 
 pub(crate) async fn serve(shared: Arc<Shared>, received: Received<Incoming>) -> io::Result<Answer> {
-    let (parts, body) = received.into_parts();
+    let (parts, mut body) = received.into_parts();
     let handed_over = parts.uri.path().starts_with(HANDED_OVER);
     let root = if handed_over { HANDED_OVER } else { ROOT };
     let Some(path) = below_root(parts.uri.path(), root) else { return Ok(answer(404, "")) };
@@ -83,11 +84,14 @@ pub(crate) async fn serve(shared: Arc<Shared>, received: Received<Incoming>) -> 
     };
     let slash = parts.uri.path().ends_with('/');
     let call = Call { shared, method, path, slash, headers: parts.headers, fault };
-    if let Some(instead) = instead(&call).await {
-        return Ok(instead);
-    }
-    if let Some(refused) = refused(&call, authorised || handed_over, served) {
-        return Ok(refused);
+    let early = match instead(&call).await {
+        Some(instead) => Some(instead),
+        None => refused(&call, authorised || handed_over, served),
+    };
+    if let Some(early) = early {
+        // What came is read, or the connection would be reset before the status can be.
+        while body.frame().await.is_some_and(|frame| frame.is_ok()) {}
+        return Ok(early);
     }
     let tear = match call.fault {
         Some(Fault::TornAnswer(after)) => Some(after),
@@ -139,7 +143,8 @@ fn refused(call: &Call, authorised: bool, served: usize) -> Option<Answer> {
     if profile.largest_put.zip(length).is_some_and(|(largest, length)| length > largest) {
         return Some(answer(413, ""));
     }
-    if !authorised && !(call.method == "OPTIONS" && profile.options_open) {
+    let open = profile.options_open && call.method == "OPTIONS";
+    if !authorised && !open {
         let status = if call.method == "GET" { profile.get_unauthorised } else { 401 };
         return Some(with(answer(status, ""), "www-authenticate", "Basic realm=\"dav\""));
     }

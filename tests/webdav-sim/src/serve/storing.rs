@@ -19,6 +19,10 @@ pub(crate) async fn put(call: &Call, mut body: Incoming) -> io::Result<Answer> {
         while body.frame().await.is_some_and(|frame| frame.is_ok()) {}
         return Ok(refused);
     }
+    if call.profile().racy {
+        // Others look while this one waits for its body.
+        tokio::task::yield_now().await;
+    }
     let before = call.shared.world().tree.file(&call.path).cloned();
     let in_place = call.profile().cut != Cut::Kept;
     let mut bytes: Vec<u8> = Vec::new();

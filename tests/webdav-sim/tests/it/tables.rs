@@ -1,5 +1,8 @@
 //! Each profile against the tables of measured servers: a row as it was measured, and the same row asked of the simulation.
 
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
 use webdav_sim::{Fault, Profile, Server, profiles};
 
 use crate::client::{ask, ask_openly};
@@ -380,7 +383,7 @@ async fn apache_and_its_tags() {
     let server = fresh(profiles::APACHE).await;
     let weak = ask(&server, "GET", "d/old", &[], b"").await.header("etag").unwrap();
     assert_eq!(ask(&server, "PUT", "d/old", &[("if-match", &weak)], NEW).await.status, 412);
-    server.set_clock_ahead(std::time::Duration::from_secs(60));
+    server.set_clock_ahead(std::time::Duration::from_mins(1));
     let strong = ask(&server, "GET", "d/old", &[], b"").await.header("etag").unwrap();
     assert_eq!(format!("W/{strong}"), weak);
     let mangled = ask(&server, "GET", "d/old", &[("accept-encoding", "gzip")], b"").await.header("etag").unwrap();
@@ -424,5 +427,21 @@ async fn ranges_are_right_except_where_they_are_not() {
         assert_eq!(other.status, stale, "{}", profile.name);
         let beyond = ask(&server, "GET", "d/old", &[("range", "bytes=999-")], b"").await;
         assert_eq!(beyond.status, past_the_end, "{}", profile.name);
+    }
+}
+
+#[tokio::test]
+async fn of_many_who_create_one_name_one_wins_or_all_do() {
+    for (profile, winners) in [(profiles::LIGHTTPD, 1), (profiles::SABRE, 1), (profiles::NGINX, 8), (profiles::DUFS, 8)]
+    {
+        let server = Arc::new(fresh(profile).await);
+        let mut writers = JoinSet::new();
+        for _ in 0..8 {
+            let server = Arc::clone(&server);
+            writers.spawn(async move { ask(&server, "PUT", "d/new", &[("if-none-match", "*")], NEW).await.status });
+        }
+        let statuses = writers.join_all().await;
+        let won = statuses.iter().filter(|status| **status < 300).count();
+        assert_eq!(won, winners, "{}: {statuses:?}", profile.name);
     }
 }
