@@ -158,7 +158,8 @@ fn age_and_tar_are_enough_to_restore() {
         let (archive, out) = (sealed.path().join("archive.tar.gz"), sealed.path().join("out"));
         fs::create_dir_all(&out).unwrap();
         let file = sealed.path().join(&part.object);
-        let decrypted = Command::new(&age).arg("-d").arg("-i").arg(&identity).arg("-o").arg(&archive).arg(file).status();
+        let decrypted =
+            Command::new(&age).arg("-d").arg("-i").arg(&identity).arg("-o").arg(&archive).arg(file).status();
         assert!(decrypted.unwrap().success());
         let listing = Command::new(&tar).arg("tvzf").arg(&archive).output().unwrap();
         assert!(listing.status.success() && listing.stderr.is_empty(), "{listing:?}");

@@ -13,27 +13,27 @@ use crate::backup::digest::Sha256Digest;
 use crate::backup::keys::{SigningKey, TrustedKeys};
 use crate::backup::manifest::{Epoch, Generation, Manifest, Nonce, Part, Stem};
 
-const INSTANCE: &str = "instance";
+pub(super) const INSTANCE: &str = "instance";
 
 fn key() -> SigningKey {
     SigningKey::of_instance(&[7; 32])
 }
 
-fn trusted() -> TrustedKeys {
+pub(super) fn trusted() -> TrustedKeys {
     TrustedKeys::new([key().public()])
 }
 
-fn epoch(number: u32) -> Epoch {
+pub(super) fn epoch(number: u32) -> Epoch {
     Epoch { number, nonce: Nonce([0; 6]) }
 }
 
-fn at(hour: i64) -> DateTime<Utc> {
+pub(super) fn at(hour: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000, 0).unwrap() + TimeDelta::hours(hour)
 }
 
 /// What a request meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Luck {
+pub(super) enum Luck {
     Works,
     /// It is done, and the answer is lost.
     AnswerLost,
@@ -46,13 +46,13 @@ enum Luck {
 }
 
 #[derive(Debug, Default)]
-struct Server {
-    objects: BTreeMap<String, Vec<u8>>,
+pub(super) struct Server {
+    pub(super) objects: BTreeMap<String, Vec<u8>>,
     authors: BTreeMap<String, usize>,
 }
 
 impl Server {
-    fn store(&mut self, author: usize, name: String, mut bytes: Vec<u8>, torn: bool) {
+    pub(super) fn store(&mut self, author: usize, name: String, mut bytes: Vec<u8>, torn: bool) {
         assert!(!self.authors.contains_key(&name), "{name} was written twice");
         if torn {
             bytes.truncate(bytes.len() / 2);
@@ -61,7 +61,7 @@ impl Server {
         self.objects.insert(name, bytes);
     }
 
-    fn listing(&self) -> Listing {
+    pub(super) fn listing(&self) -> Listing {
         self.objects.iter().map(|(name, bytes)| (name.clone(), Some(bytes.len() as u64))).collect()
     }
 
@@ -73,20 +73,20 @@ impl Server {
     }
 }
 
-struct Writer {
+pub(super) struct Writer {
     number: usize,
-    epoch: u32,
+    pub(super) epoch: u32,
     /// What a new process would read.
-    disk: Position,
-    step: Option<Step>,
+    pub(super) disk: Position,
+    pub(super) step: Option<Step>,
     parts: BTreeMap<Part, Vec<u8>>,
     commits: u8,
-    done: Vec<Committed>,
-    stops: Vec<Stop>,
+    pub(super) done: Vec<Committed>,
+    pub(super) stops: Vec<Stop>,
 }
 
 impl Writer {
-    fn new(number: usize) -> Self {
+    pub(super) fn new(number: usize) -> Self {
         Self {
             number,
             epoch: 1,
@@ -99,7 +99,7 @@ impl Writer {
         }
     }
 
-    fn begin(&mut self, above: Option<Above>) {
+    pub(super) fn begin(&mut self, above: Option<Above>) {
         self.commits += 1;
         let mark = [u8::try_from(self.number).unwrap(), self.commits];
         let content = |part: u8| vec![mark[0], mark[1], part, 0, 0, 0, 0, 0];
@@ -128,7 +128,7 @@ impl Writer {
     }
 
     /// Performs one request.
-    fn turn(&mut self, server: &mut Server, luck: Luck) {
+    pub(super) fn turn(&mut self, server: &mut Server, luck: Luck) {
         let (commit, request) = match self.step.take() {
             None => return self.begin(None),
             Some(Step::End(ending)) => {
@@ -146,7 +146,8 @@ impl Writer {
             self.epoch += 1;
             return;
         }
-        let answer = if luck == Luck::Fails { Answer::Failed("down".to_owned()) } else { self.perform(server, request, luck) };
+        let answer =
+            if luck == Luck::Fails { Answer::Failed("down".to_owned()) } else { self.perform(server, request, luck) };
         self.step = Some(commit.answer(answer));
     }
 
@@ -160,7 +161,10 @@ impl Writer {
                 lost(Answer::Done)
             }
             Request::Check { name, size, sha256 } => {
-                let as_it_should = server.objects.get(&name).is_some_and(|bytes| (bytes.len() as u64, Sha256Digest::of(bytes)) == (size, sha256));
+                let as_it_should = server
+                    .objects
+                    .get(&name)
+                    .is_some_and(|bytes| (bytes.len() as u64, Sha256Digest::of(bytes)) == (size, sha256));
                 lost(if as_it_should { Answer::Done } else { Answer::Differs })
             }
             Request::Put { name, bytes } => {
@@ -168,7 +172,10 @@ impl Writer {
                 if luck == Luck::AnswerLost { Answer::Unclear("cut".to_owned()) } else { Answer::Done }
             }
             Request::Delete(name) => {
-                assert!(server.authors.get(&name).is_none_or(|author| *author == self.number), "{name} belongs to the other");
+                assert!(
+                    server.authors.get(&name).is_none_or(|author| *author == self.number),
+                    "{name} belongs to the other"
+                );
                 server.objects.remove(&name);
                 lost(Answer::Done)
             }
@@ -179,26 +186,26 @@ impl Writer {
         }
     }
 
-    fn finish(&mut self, server: &mut Server) {
+    pub(super) fn finish(&mut self, server: &mut Server) {
         while self.step.is_some() {
             self.turn(server, Luck::Works);
         }
     }
 
-    fn commit(&mut self, server: &mut Server) -> Result<Committed, Stop> {
+    pub(super) fn commit(&mut self, server: &mut Server) -> Result<Committed, Stop> {
         let (done, stops) = (self.done.len(), self.stops.len());
         self.begin(None);
         self.finish(server);
         if self.done.len() > done { Ok(self.done.last().unwrap().clone()) } else { Err(self.stops[stops].clone()) }
     }
 
-    fn survey(&self, server: &Server) -> Survey {
+    pub(super) fn survey(&self, server: &Server) -> Survey {
         survey(&server.log(&self.disk), &self.disk, &trusted(), INSTANCE, epoch(self.epoch))
     }
 }
 
 /// Every generation that a writer was told is committed is there and whole.
-fn nothing_was_lost(server: &Server, writers: &[Writer]) {
+pub(super) fn nothing_was_lost(server: &Server, writers: &[Writer]) {
     for committed in writers.iter().flat_map(|writer| &writer.done) {
         let bytes = &server.objects[&committed.name];
         assert_eq!(Manifest::parse(&Stem::default(), bytes).unwrap().content, committed.manifest);
@@ -297,146 +304,15 @@ proptest! {
     }
 }
 
-fn known(server: &Server, position: &Position) -> Known {
+pub(super) fn known(server: &Server, position: &Position) -> Known {
     let names = retention::to_fetch(&server.listing(), position, &Known::new());
-    names.into_iter().map(|name| (name.clone(), retention::read(position, &name, &server.objects[&name], &trusted()))).collect()
+    names
+        .into_iter()
+        .map(|name| (name.clone(), retention::read(position, &name, &server.objects[&name], &trusted())))
+        .collect()
 }
 
-fn retained(server: &Server) -> BTreeSet<u64> {
+pub(super) fn retained(server: &Server) -> BTreeSet<u64> {
     let manifests = server.objects.iter().filter(|(name, _)| name.ends_with(".json"));
     manifests.map(|(_, bytes)| Manifest::parse(&Stem::default(), bytes).unwrap().content.generation.number()).collect()
-}
-
-#[test]
-fn retention_keeps_days_and_weeks_and_lets_the_rest_go() {
-    let mut server = Server::default();
-    let mut writer = Writer::new(0);
-    for _ in 0..72 {
-        writer.commit(&mut server).unwrap();
-    }
-    let known = known(&server, &writer.disk);
-    let keep = KeepPolicy { last: 2, daily: 3, weekly: 1 };
-    let deletions = retention::plan(&server.listing(), &writer.disk, &known, INSTANCE, keep, at(100));
-    assert_eq!(deletions.names.len(), 60, "not all at once");
-    let mut listing = server.listing();
-    let mut known = known;
-    while let names @ [_, ..] = &retention::plan(&listing, &writer.disk, &known, INSTANCE, keep, at(100)).names[..] {
-        for name in names {
-            server.objects.remove(name).unwrap();
-            known.remove(name);
-        }
-        listing = server.listing();
-    }
-    let left = retained(&server);
-    // Generation N is of hour N; the first is at 14:13 on a Monday, so days end at generations 9 and 33 and 57.
-    assert_eq!(left, [33, 57, 71, 72].into());
-}
-
-#[test]
-fn orphans_rest_for_a_day_and_others_objects_for_ever() {
-    let mut server = Server::default();
-    let mut writer = Writer::new(0);
-    writer.commit(&mut server).unwrap();
-    let sha256 = Sha256Digest::of(b"orphan");
-    let orphan = |instance| {
-        use crate::backup::manifest::{ObjectName, Owner};
-        ObjectName::of_part(Generation::FIRST, Part::Core, Owner::of(instance), &sha256, Nonce([9; 6])).to_text(&Stem::default())
-    };
-    server.store(0, orphan(INSTANCE), vec![1], false);
-    server.store(1, orphan("other"), vec![1], false);
-    let keep = KeepPolicy { last: 1, daily: 0, weekly: 0 };
-    let known = known(&server, &writer.disk);
-    let first = retention::plan(&server.listing(), &writer.disk, &known, INSTANCE, keep, at(0));
-    assert_eq!((first.names.len(), first.orphans.len()), (0, 1));
-    writer.disk.orphans = first.orphans;
-    for (hour, expected) in [(23, vec![]), (24, vec![orphan(INSTANCE)])] {
-        assert_eq!(retention::plan(&server.listing(), &writer.disk, &known, INSTANCE, keep, at(hour)).names, expected);
-    }
-    assert_eq!(retention::plan(&server.listing(), &writer.disk, &Known::new(), INSTANCE, keep, at(99)).names, Vec::<String>::new());
-}
-
-#[test]
-fn every_disagreement_has_its_name_and_a_way_out() {
-    let mut server = Server::default();
-    let mut writer = Writer::new(0);
-    assert_eq!(writer.survey(&server), Survey::Empty);
-    let first = writer.commit(&mut server).unwrap();
-    let fresh = Writer::new(1);
-    assert_eq!(fresh.survey(&server), Survey::Foreign(first.clone(), Relation::NothingKnownHere));
-
-    let mut later = Writer::new(2);
-    (later.disk, later.epoch) = (writer.disk.clone(), 5);
-    let second = later.commit(&mut server).unwrap();
-    assert_eq!(writer.survey(&server), Survey::Foreign(second.clone(), Relation::LaterBoot(epoch(5))));
-    assert!(matches!(writer.commit(&mut server), Err(Stop::Refused(_))));
-
-    // Kept here, it stands above the other one, which stays.
-    let Resolution::Commit(above) = resolve(&writer.survey(&server), &Keep::Local).unwrap() else { panic!("a commit") };
-    writer.begin(Some(above));
-    writer.finish(&mut server);
-    let third = writer.done.last().unwrap().clone();
-    assert_eq!((third.manifest.generation.number(), &third.manifest.previous), (3, &vec![second.name.clone()]));
-    assert!(server.objects.contains_key(&second.name));
-    let kept_there = resolve(&later.survey(&server), &Keep::Remote(None)).unwrap();
-    assert_eq!(kept_there, Resolution::Restore(Box::new(third.clone()), None));
-
-    // The newest one is gone.
-    let manifest = server.objects.remove(&third.name).unwrap();
-    assert!(matches!(writer.survey(&server), Survey::RolledBack { expected, found } if expected == third && found.len() == 1));
-    // It is there and torn, changed, or signed by a stranger.
-    for (bytes, problem) in [(manifest[..100].to_vec(), Problem::Overwritten), (vec![], Problem::Overwritten)] {
-        server.objects.insert(third.name.clone(), bytes);
-        assert!(matches!(writer.survey(&server), Survey::Damaged { problem: found, .. } if found == problem));
-    }
-    server.objects.insert(third.name.clone(), manifest);
-    let stranger = SigningKey::of_instance(&[8; 32]);
-    let forged = Manifest { generation: Generation::try_from(4).unwrap(), ..third.manifest.clone() }.to_bytes(&stranger);
-    let name = crate::backup::manifest::ObjectName::of_manifest(Generation::try_from(4).unwrap(), &forged, Nonce([1; 6]));
-    let name = name.to_text(&Stem::default());
-    server.objects.insert(name.clone(), forged);
-    assert!(matches!(writer.survey(&server), Survey::Damaged { problem: Problem::Untrusted(key), .. } if key == stranger.public()));
-    server.objects.remove(&name);
-    // Its archive is gone, or has another length.
-    let archive = server.objects.remove(&third.manifest.core.object).unwrap();
-    assert!(matches!(writer.survey(&server), Survey::Damaged { problem: Problem::PartMissing(_), .. }));
-    server.objects.insert(third.manifest.core.object.clone(), archive[1..].to_vec());
-    assert!(matches!(writer.survey(&server), Survey::Damaged { problem: Problem::PartSize { .. }, .. }));
-    let damaged = writer.survey(&server);
-    assert!(matches!(resolve(&damaged, &Keep::Remote(None)), Err(ResolveError::Unusable { .. })));
-    assert!(matches!(resolve(&damaged, &Keep::Local), Ok(Resolution::Commit(above)) if above.generation.number() == 4));
-}
-
-#[test]
-fn a_fork_is_ended_by_a_generation_above_both() {
-    let mut server = Server::default();
-    let mut writers = [Writer::new(0), Writer::new(1)];
-    writers[0].commit(&mut server).unwrap();
-    writers[1].disk = writers[0].disk.clone();
-    for writer in &mut writers {
-        writer.begin(None);
-    }
-    // Both reach the commit point before either lists again.
-    for writer in &mut writers {
-        while !matches!(writer.step, Some(Step::Ask(_, Request::Put { .. }))) {
-            writer.turn(&mut server, Luck::Works);
-        }
-    }
-    for writer in &mut writers {
-        writer.turn(&mut server, Luck::Works);
-    }
-    for writer in &mut writers {
-        writer.finish(&mut server);
-        assert!(matches!(writer.stops[..], [Stop::Forked(_)]), "{:?}", writer.stops);
-        assert!(matches!(writer.commit(&mut server), Err(Stop::Refused(_))));
-    }
-    let fork = writers[0].survey(&server);
-    let Err(ResolveError::NameOne(names)) = resolve(&fork, &Keep::Remote(None)) else { panic!("two sides") };
-    let Ok(Resolution::Restore(head, Some(above))) = resolve(&fork, &Keep::Remote(Some(names[1].clone()))) else { panic!("one side") };
-    assert_eq!((&head.name, above.generation.number()), (&names[1], 3));
-    writers[0].disk.committed = Some(*head);
-    writers[0].begin(Some(above));
-    writers[0].finish(&mut server);
-    assert_eq!(writers[0].done.last().unwrap().manifest.previous, names);
-    writers[0].commit(&mut server).unwrap();
-    nothing_was_lost(&server, &writers);
 }

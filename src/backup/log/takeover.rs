@@ -78,7 +78,8 @@ impl Roster {
         if !self.takeovers.contains(&mine) {
             return Wait::NotListed;
         }
-        let holders: Vec<Epoch> = self.takeovers.range(..mine).filter(|epoch| !self.released.contains(epoch)).copied().collect();
+        let holders: Vec<Epoch> =
+            self.takeovers.range(..mine).filter(|epoch| !self.released.contains(epoch)).copied().collect();
         let left = TAKEOVER_WAIT.saturating_sub(waited);
         if holders.is_empty() || left.is_zero() { Wait::Go } else { Wait::Wait { holders, left } }
     }
@@ -113,7 +114,8 @@ mod tests {
         let stem = Stem::default();
         let names = takeovers.iter().map(|epoch| ObjectName::Takeover(*epoch));
         let names = names.chain(released.iter().map(|epoch| ObjectName::Release(*epoch)));
-        let listing = names.map(|name| (name.to_text(&stem), Some(1))).chain([("foreign.json".to_owned(), None)]).collect();
+        let listing =
+            names.map(|name| (name.to_text(&stem), Some(1))).chain([("foreign.json".to_owned(), None)]).collect();
         Roster::new(&listing, &stem, |_| true)
     }
 
