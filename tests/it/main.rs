@@ -21,5 +21,6 @@ mod pages;
 mod proxy;
 mod reload;
 mod runs;
+mod sandbox;
 mod secrets;
 mod simulation;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::model::{INSTANCE, Luck, Server, Writer, at, epoch, known, nothing_was_lost, retained};
-use super::retention::{self, Keep as KeepPolicy, Known};
+use super::retention::{self, Known};
 use super::*;
 use crate::backup::digest::Sha256Digest;
 use crate::backup::keys::SigningKey;
@@ -16,7 +16,7 @@ fn retention_keeps_days_and_weeks_and_lets_the_rest_go() {
         writer.commit(&mut server).unwrap();
     }
     let known = known(&server, &writer.disk);
-    let keep = KeepPolicy { last: 2, daily: 3, weekly: 1 };
+    let keep = crate::config::Keep { last: 2, daily: 3, weekly: 1 };
     let deletions = retention::plan(&server.listing(), &writer.disk, &known, INSTANCE, keep, at(100));
     assert_eq!(deletions.names.len(), 60, "not all at once");
     let mut listing = server.listing();
@@ -45,7 +45,7 @@ fn orphans_rest_for_a_day_and_others_objects_for_ever() {
     };
     server.store(0, orphan(INSTANCE), vec![1], false);
     server.store(1, orphan("other"), vec![1], false);
-    let keep = KeepPolicy { last: 1, daily: 0, weekly: 0 };
+    let keep = crate::config::Keep { last: 1, daily: 0, weekly: 0 };
     let known = known(&server, &writer.disk);
     let first = retention::plan(&server.listing(), &writer.disk, &known, INSTANCE, keep, at(0));
     assert_eq!((first.names.len(), first.orphans.len()), (0, 1));

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 
-use super::retention::{self, Keep as KeepPolicy, Known};
+use super::retention::{self, Known};
 use super::*;
 use crate::backup::digest::Sha256Digest;
 use crate::backup::keys::{SigningKey, TrustedKeys};
@@ -281,7 +281,7 @@ proptest! {
         }
         writer.disk.verified = Generation::try_from(verified.min(commits.into())).ok();
         server.store(1, "somebody-elses.db".to_owned(), vec![1], false);
-        let keep = KeepPolicy { last, daily, weekly };
+        let keep = crate::config::Keep { last, daily, weekly };
         let known = known(&server, &writer.disk);
         let deletions = retention::plan(&server.listing(), &writer.disk, &known, INSTANCE, keep, at(100));
         for name in deletions.names.iter().take(stopped_at) {

@@ -2,7 +2,7 @@
 //!
 //! Only what this instance wrote: manifests that are signed, trusted and of this instance, the parts that no manifest refers to
 //! any more, and orphans that have been known for a day. A manifest goes before its parts, so that no moment shows a manifest
-//! whose parts are gone.
+//! whose parts are gone. What stays, besides the newest and the newest verified generation, [`Keep`] says.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,24 +12,13 @@ use super::position::Position;
 use super::survey::{Listing, manifests, read_manifest};
 use crate::backup::keys::TrustedKeys;
 use crate::backup::manifest::{Generation, Manifest, ObjectName, Owner};
+use crate::config::Keep;
 
 /// How long an object that no manifest refers to is left alone: somebody may be about to commit it.
 pub const ORPHANS_REST: TimeDelta = TimeDelta::hours(24);
 
 /// Objects deleted in one turn, so that a small server is not hammered.
 const MOST_DELETED: usize = 60;
-
-/// Which generations stay, besides the newest and the newest verified one. Days and weeks (from Monday) are those of UTC; of each
-/// the newest generation counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keep {
-    /// So many of the newest.
-    pub last: usize,
-    /// One for each of so many days that have any.
-    pub daily: usize,
-    /// One for each of so many weeks that have any.
-    pub weekly: usize,
-}
 
 /// Manifests by name, as far as they were fetched; `None` for one that cannot be read or is not trusted. Objects never change, so
 /// what was read once need not be fetched again.
