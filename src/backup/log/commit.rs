@@ -12,9 +12,9 @@ use chrono::SubsecRound;
 
 use super::conversation::{Answer, NewPart, Plan, Request, Stop};
 use super::position::{Committed, Position};
-use super::survey::{Listing, Log, Problem, Survey, manifests_to_fetch, newest, survey};
+use super::survey::{Log, Problem, Survey, manifests_to_fetch, newest, survey};
 use crate::backup::keys::{SigningKey, TrustedKeys};
-use crate::backup::manifest::{Epoch, Generation, MOST_PREVIOUS, Manifest, Nonce, ObjectName, Owner, Part, PartObject};
+use crate::backup::manifest::{Generation, MOST_PREVIOUS, Manifest, ObjectName, Owner, Part, PartObject};
 
 /// What is next.
 #[derive(Debug)]
@@ -105,13 +105,13 @@ impl Commit {
             (Stage::JournalIntent, Answer::Done) => self.send(),
             // Whatever was answered, only a look tells.
             (Stage::Sending, Answer::Done | Answer::Unclear(_)) => self.look(Look::After),
-            (Stage::Cleaning { mut left, stop }, answer) => {
+            (Stage::Cleaning { mut left, stop }, Answer::Done) => {
                 let name = left.pop_front();
-                if answer == Answer::Done {
-                    self.position.uploads.retain(|upload| Some(upload) != name.as_ref());
-                }
+                self.position.uploads.retain(|upload| Some(upload) != name.as_ref());
                 self.clean_next(left, stop)
             }
+            // What follows may belong to what could not be removed; retention comes back to it.
+            (Stage::Cleaning { stop, .. }, _) => self.clean_next(VecDeque::new(), stop),
             // The journal finds it again, should this have failed.
             (Stage::SaveCommitted, _) => self.finish(),
             (Stage::SaveStopped(stop), _) => self.end(stop),
@@ -142,12 +142,16 @@ impl Commit {
         self.ask(Stage::Looking { when, log: Log::default(), to_fetch: VecDeque::new() }, Request::List)
     }
 
-    fn fetch_or_see(self: Box<Self>, when: Look, log: Log, to_fetch: VecDeque<String>) -> Step {
+    fn fetch_or_see(mut self: Box<Self>, when: Look, log: Log, to_fetch: VecDeque<String>) -> Step {
         if let Some(name) = to_fetch.front().cloned() {
             return self.ask(Stage::Looking { when, log, to_fetch }, Request::Fetch(name));
         }
         let seen = survey(&log, &self.position, &self.trusted, &self.plan.instance, self.plan.epoch);
         match when {
+            Look::Before if self.left_torn(&seen) => {
+                self.give_up_intended();
+                self.look(Look::Before)
+            }
             Look::Before => self.begin_uploads(&log, seen),
             Look::Again(expected) => match self.basis(&log, &seen) {
                 Ok(basis) if basis == expected => self.intend(basis),
@@ -286,6 +290,12 @@ impl Commit {
     fn finish(self: Box<Self>) -> Step {
         let result = self.position.committed.clone().ok_or(Stop::UsedUp);
         Step::End(Ending { position: self.position, result })
+    }
+
+    /// Whether the newest manifest is one that this host sent before it was stopped, and that is of no use.
+    fn left_torn(&self, seen: &Survey) -> bool {
+        let intended = self.position.intended.as_ref().map(|intended| &intended.name);
+        matches!(seen, Survey::Damaged { name, .. } if Some(name) == intended)
     }
 
     fn give_up_intended(&mut self) {

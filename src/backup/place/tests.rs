@@ -278,7 +278,7 @@ fn only_what_was_asked_for_is_put_in_place() {
 fn a_wrong_key_and_every_kind_of_damage_change_nothing() {
     let mut backup = Backup::new();
     let datadir = populated();
-    let mut refused = |backup: &Backup, key: &str| {
+    let refused = |backup: &Backup, key: &str| {
         let error = backup.restore(datadir.path(), key, &mut |_| Ok(())).unwrap_err();
         assert_eq!(tree(datadir.path()), texts(&BEFORE));
         error
