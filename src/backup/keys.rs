@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(keys.identity.recipient().to_string(), RECIPIENT);
         assert_eq!(keys.signing.public().to_string(), PUBLIC);
     }
-    const RECIPIENT: &str = "age1";
+    const RECIPIENT: &str = "age1w7kavv2ej78pvtg0h97c70nspzqqsg8w09vd5r3qxhevcl6r5djqj5js4u";
     const PUBLIC: &str = "ed25519:";
 
     #[test]

@@ -169,6 +169,8 @@ impl Commit {
         };
         match seen {
             Survey::Landed(_) => self.position.land(),
+            // One side of a fork: the decision is about it.
+            _ if self.intended_is_in(&basis.previous) => self.position.intended = None,
             _ => self.give_up_intended(),
         }
         let names = self.part_objects(basis.generation).into_iter().map(|(_, part)| part.object);
@@ -296,6 +298,10 @@ impl Commit {
     fn left_torn(&self, seen: &Survey) -> bool {
         let intended = self.position.intended.as_ref().map(|intended| &intended.name);
         matches!(seen, Survey::Damaged { name, .. } if Some(name) == intended)
+    }
+
+    fn intended_is_in(&self, names: &[String]) -> bool {
+        self.position.intended.as_ref().is_some_and(|intended| names.contains(&intended.name))
     }
 
     fn give_up_intended(&mut self) {

@@ -84,15 +84,19 @@ pub fn plan(
         .filter(|(name, _)| !expired.contains(*name))
         .flat_map(|(_, manifest)| manifest.parts().map(|(_, part)| part.object.as_str()))
         .collect();
+    // A part goes with the last manifest that refers to it.
+    let mut last_user: BTreeMap<&String, &String> = BTreeMap::new();
+    for name in &expired {
+        last_user.extend(ours[*name].parts().map(|(_, part)| (&part.object, *name)));
+    }
+    let free = |part: &String| {
+        !needed.contains(part.as_str()) && listing.contains_key(part) && is_ours(part, position, instance)
+    };
     let mut names: Vec<String> = given_up.into_iter().cloned().collect();
     for name in expired {
         names.push(name.clone());
         let parts = ours[name].parts().map(|(_, part)| &part.object);
-        let free = |part: &&String| {
-            !needed.contains(part.as_str()) && listing.contains_key(*part) && is_ours(part, position, instance)
-        };
-        let free: Vec<String> = parts.filter(free).filter(|part| !names.contains(part)).cloned().collect();
-        names.extend(free);
+        names.extend(parts.filter(|part| last_user.get(*part) == Some(&name) && free(part)).cloned());
     }
 
     let orphan =
