@@ -118,7 +118,8 @@ impl Contents {
                 }
             }
         }
-        let files = workdir.iter().filter_map(|(path, bytes)| Some((Member::workdir(path)?, Source::Bytes(bytes.clone()))));
+        let files =
+            workdir.iter().filter_map(|(path, bytes)| Some((Member::workdir(path)?, Source::Bytes(bytes.clone()))));
         members.extend(files);
         left_out.sort_by(|a, b| a.file.cmp(&b.file));
         Ok(Self { members, left_out })
@@ -166,7 +167,13 @@ impl Contents {
 
     /// Seals the contents into a new file (0600) and describes it for a manifest. `level` is that of gzip, 0 to 9. Blocks; on an
     /// error the file is removed.
-    pub fn seal(&self, formats: &dyn Formats, recipients: &Recipients, level: u32, into: &Path) -> Result<NewPart, SealError> {
+    pub fn seal(
+        &self,
+        formats: &dyn Formats,
+        recipients: &Recipients,
+        level: u32,
+        into: &Path,
+    ) -> Result<NewPart, SealError> {
         let content = self.digest(formats)?;
         let failed = |cause| SealError::Archive { file: into.to_owned(), cause };
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(into).map_err(failed)?;
@@ -221,7 +228,9 @@ impl Source {
     fn digest(&self) -> Result<Sha256Digest, SealError> {
         match self {
             Self::Bytes(bytes) => Ok(Sha256Digest::of(bytes)),
-            Self::File(path) => digest_of(path).map(|(_, digest)| digest).map_err(|cause| SealError::File { file: path.clone(), cause }),
+            Self::File(path) => {
+                digest_of(path).map(|(_, digest)| digest).map_err(|cause| SealError::File { file: path.clone(), cause })
+            }
         }
     }
 }

@@ -70,10 +70,29 @@ mod tests {
             assert_eq!(Member::parse(path).unwrap().to_string(), path);
         }
         for path in [
-            "", "/", "/etc/passwd", "..", "sessions/../x.session", "sessions/.session", "sessions/a/b.session", "state/backup.json",
-            "state/state.db-wal", "./state/state.db", "state//state.db", "workdir/../a.toml", "workdir/a/../b.toml", "workdir//a.toml",
-            "workdir/a/b/c.toml", "workdir/.a.toml", "workdir/.b/a.toml", "workdir/a.toml/", "workdir/a\0.toml", "workdir/a.sh",
-            "workdir/a\\b.toml", "Sessions/a.session", "workdir/",
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "sessions/../x.session",
+            "sessions/.session",
+            "sessions/a/b.session",
+            "state/backup.json",
+            "state/state.db-wal",
+            "./state/state.db",
+            "state//state.db",
+            "workdir/../a.toml",
+            "workdir/a/../b.toml",
+            "workdir//a.toml",
+            "workdir/a/b/c.toml",
+            "workdir/.a.toml",
+            "workdir/.b/a.toml",
+            "workdir/a.toml/",
+            "workdir/a\0.toml",
+            "workdir/a.sh",
+            "workdir/a\\b.toml",
+            "Sessions/a.session",
+            "workdir/",
         ] {
             assert_eq!(Member::parse(path), None, "{path:?}");
         }

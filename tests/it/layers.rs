@@ -16,7 +16,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("backup", &["names", "schedule", "script", "config", "kernel"]),
     ("http", &["names", "schedule", "script", "config", "kernel"]),
     ("daemon", &["names", "schedule", "script", "config", "kernel", "telegram", "ai", "ledger", "backup", "http"]),
-    ("cli", &["names", "schedule", "script", "config", "kernel", "telegram", "ai", "ledger", "backup", "http", "daemon"]),
+    (
+        "cli",
+        &["names", "schedule", "script", "config", "kernel", "telegram", "ai", "ledger", "backup", "http", "daemon"],
+    ),
 ];
 
 /// Modules, and the parts of shells that only decide.

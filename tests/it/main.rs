@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests are outside of the pure modules")]
 
+mod backup;
 mod clocks;
 mod config;
 mod differential;

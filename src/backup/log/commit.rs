@@ -8,103 +8,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::SubsecRound;
 
+use super::conversation::{Answer, NewPart, Plan, Request, Stop};
 use super::position::{Committed, Position};
-use super::resolve::Above;
-use super::survey::{Listing, Log, Problem, Survey, manifests_to_fetch, newest, survey};
-use crate::backup::digest::Sha256Digest;
+use super::survey::{Log, Problem, Survey, manifests_to_fetch, newest, survey};
 use crate::backup::keys::{SigningKey, TrustedKeys};
-use crate::backup::manifest::{
-    Epoch, Generation, MOST_PREVIOUS, Manifest, Nonce, ObjectName, Owner, Part, PartObject,
-};
-
-/// A sealed archive that waits in a local file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewPart {
-    /// Bytes of the sealed archive.
-    pub size: u64,
-    /// Digest of the sealed archive.
-    pub sha256: Sha256Digest,
-    /// Digest of what was sealed; see [`PartObject::content`].
-    pub content: Sha256Digest,
-    /// Whom it is sealed to; see [`PartObject::recipients`].
-    pub recipients: Sha256Digest,
-}
-
-/// What is to be committed.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// The data directory.
-    pub instance: String,
-    /// This boot.
-    pub epoch: Epoch,
-    /// Program and host, for people.
-    pub writer: String,
-    /// When the contents were collected.
-    pub time: DateTime<Utc>,
-    /// The core part.
-    pub core: NewPart,
-    /// The history part; without one, the generation before lends its own, as long as it is listed.
-    pub history: Option<NewPart>,
-    /// Randomness, used once: for the core, the history and the manifest.
-    pub nonces: [Nonce; 3],
-    /// A person's decision ([`super::resolve()`]) about where the generation goes; without one it follows the one we know.
-    pub above: Option<Above>,
-}
-
-/// What is asked for. Names are relative to the collection that was listed.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Request {
-    /// All names with lengths, never from a cache. A collection that does not exist is an empty listing.
-    List,
-    /// A small object, no larger than [`crate::backup::manifest::LARGEST_MANIFEST`].
-    Fetch(String),
-    /// Send a sealed archive to a name that does not exist yet.
-    Upload {
-        /// Which.
-        part: Part,
-        /// As what.
-        name: String,
-    },
-    /// Read an object back: are its length and digest these?
-    Check {
-        /// The object.
-        name: String,
-        /// Bytes.
-        size: u64,
-        /// Of all bytes.
-        sha256: Sha256Digest,
-    },
-    /// Send a small object to a name that does not exist yet.
-    Put {
-        /// As what.
-        name: String,
-        /// The object.
-        bytes: Vec<u8>,
-    },
-    /// Remove an object of ours; it is no failure when it does not exist.
-    Delete(String),
-    /// Keep this position durably before anything else is done.
-    Save(Box<Position>),
-}
-
-/// What came of it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    /// To [`Request::List`].
-    Listed(Listing),
-    /// To [`Request::Fetch`]; `None` when there is no such object.
-    Fetched(Option<Vec<u8>>),
-    /// It was done; to [`Request::Check`]: the object is as it should be.
-    Done,
-    /// To [`Request::Check`]: the object is there and differs, or it is not there.
-    Differs,
-    /// To [`Request::Put`]: it was sent, and whether it was stored is not known.
-    Unclear(String),
-    /// It was not done, and why.
-    Failed(String),
-}
+use crate::backup::manifest::{Generation, MOST_PREVIOUS, Manifest, ObjectName, Owner, Part, PartObject};
 
 /// What is next.
 #[derive(Debug)]
@@ -122,29 +32,6 @@ pub struct Ending {
     pub position: Position,
     /// The new generation, or why there is none.
     pub result: Result<Committed, Stop>,
-}
-
-/// Why there is no new generation.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Stop {
-    /// The log is not as we left it. Nothing was changed; a person has to decide.
-    #[error("the backup on the server is not as this host left it; see `tgsignd backup resolve`")]
-    Refused(Box<Survey>),
-    /// Somebody committed at the same time, and both manifests are there.
-    #[error("two hosts committed the same generation; see `tgsignd backup resolve`")]
-    Forked(Box<Survey>),
-    /// A request failed; nothing was committed.
-    #[error("{0}")]
-    Failed(String),
-    /// The server said that it stored an object, and gave back something else.
-    #[error("the server said it stored {0}, but what it gives back differs; is its disk full?")]
-    NotStored(String),
-    /// Whether the generation is committed will be seen at the next look.
-    #[error("whether the generation was stored is not known yet: {0}")]
-    Unclear(String),
-    /// Ten digits are used up.
-    #[error("generation numbers are used up on this server; choose another remote path")]
-    UsedUp,
 }
 
 /// A commit on its way.
@@ -218,13 +105,13 @@ impl Commit {
             (Stage::JournalIntent, Answer::Done) => self.send(),
             // Whatever was answered, only a look tells.
             (Stage::Sending, Answer::Done | Answer::Unclear(_)) => self.look(Look::After),
-            (Stage::Cleaning { mut left, stop }, answer) => {
+            (Stage::Cleaning { mut left, stop }, Answer::Done) => {
                 let name = left.pop_front();
-                if answer == Answer::Done {
-                    self.position.uploads.retain(|upload| Some(upload) != name.as_ref());
-                }
+                self.position.uploads.retain(|upload| Some(upload) != name.as_ref());
                 self.clean_next(left, stop)
             }
+            // What follows may belong to what could not be removed; retention comes back to it.
+            (Stage::Cleaning { stop, .. }, _) => self.clean_next(VecDeque::new(), stop),
             // The journal finds it again, should this have failed.
             (Stage::SaveCommitted, _) => self.finish(),
             (Stage::SaveStopped(stop), _) => self.end(stop),
@@ -255,12 +142,16 @@ impl Commit {
         self.ask(Stage::Looking { when, log: Log::default(), to_fetch: VecDeque::new() }, Request::List)
     }
 
-    fn fetch_or_see(self: Box<Self>, when: Look, log: Log, to_fetch: VecDeque<String>) -> Step {
+    fn fetch_or_see(mut self: Box<Self>, when: Look, log: Log, to_fetch: VecDeque<String>) -> Step {
         if let Some(name) = to_fetch.front().cloned() {
             return self.ask(Stage::Looking { when, log, to_fetch }, Request::Fetch(name));
         }
         let seen = survey(&log, &self.position, &self.trusted, &self.plan.instance, self.plan.epoch);
         match when {
+            Look::Before if self.left_torn(&seen) => {
+                self.give_up_intended();
+                self.look(Look::Before)
+            }
             Look::Before => self.begin_uploads(&log, seen),
             Look::Again(expected) => match self.basis(&log, &seen) {
                 Ok(basis) if basis == expected => self.intend(basis),
@@ -278,6 +169,8 @@ impl Commit {
         };
         match seen {
             Survey::Landed(_) => self.position.land(),
+            // One side of a fork: the decision is about it.
+            _ if self.intended_is_in(&basis.previous) => self.position.intended = None,
             _ => self.give_up_intended(),
         }
         let names = self.part_objects(basis.generation).into_iter().map(|(_, part)| part.object);
@@ -296,14 +189,18 @@ impl Commit {
                 (Some(above.generation), above.previous.clone())
             }
             (None, Survey::Empty) => (Some(Generation::FIRST), vec![]),
-            (None, Survey::Head(head) | Survey::Landed(head)) => (head.manifest.generation.next(), vec![head.name.clone()]),
+            (None, Survey::Head(head) | Survey::Landed(head)) => {
+                (head.manifest.generation.next(), vec![head.name.clone()])
+            }
             (None, _) => return Err(Stop::Refused(Box::new(seen.clone()))),
         };
         let known = match seen {
             Survey::Landed(head) => Some(&head.manifest),
             _ => self.position.committed.as_ref().map(|committed| &committed.manifest),
         };
-        let listed = |part: &&PartObject| log.listing.get(&part.object).is_some_and(|size| size.is_none_or(|size| size == part.size));
+        let listed = |part: &&PartObject| {
+            log.listing.get(&part.object).is_some_and(|size| size.is_none_or(|size| size == part.size))
+        };
         let history = known.and_then(|manifest| manifest.history.as_ref()).filter(listed).cloned();
         Ok(Basis { generation: generation.ok_or(Stop::UsedUp)?, previous, history })
     }
@@ -314,7 +211,16 @@ impl Commit {
         let object = |part, new: &NewPart, nonce| {
             let name = ObjectName::of_part(generation, part, owner, &new.sha256, nonce);
             let object = name.to_text(&self.position.stem);
-            (part, PartObject { object, size: new.size, sha256: new.sha256, content: new.content, recipients: new.recipients })
+            (
+                part,
+                PartObject {
+                    object,
+                    size: new.size,
+                    sha256: new.sha256,
+                    content: new.content,
+                    recipients: new.recipients,
+                },
+            )
         };
         let core = object(Part::Core, &self.plan.core, core_nonce);
         let history = self.plan.history.as_ref().map(|new| object(Part::History, new, history_nonce));
@@ -323,7 +229,9 @@ impl Commit {
 
     fn upload(self: Box<Self>, basis: Basis, index: usize) -> Step {
         match self.part_objects(basis.generation).into_iter().nth(index) {
-            Some((part, object)) => self.ask(Stage::Uploading(basis, index), Request::Upload { part, name: object.object }),
+            Some((part, object)) => {
+                self.ask(Stage::Uploading(basis, index), Request::Upload { part, name: object.object })
+            }
             None => self.look(Look::Again(basis)),
         }
     }
@@ -369,7 +277,9 @@ impl Commit {
                 self.position.land();
                 self.save(Stage::SaveCommitted)
             }
-            Survey::Damaged { name, problem: Problem::Overwritten | Problem::Unreadable(_), .. } if name == intended => {
+            Survey::Damaged { name, problem: Problem::Overwritten | Problem::Unreadable(_), .. }
+                if name == intended =>
+            {
                 self.give_up_intended();
                 self.clean(Stop::NotStored(name))
             }
@@ -382,6 +292,16 @@ impl Commit {
     fn finish(self: Box<Self>) -> Step {
         let result = self.position.committed.clone().ok_or(Stop::UsedUp);
         Step::End(Ending { position: self.position, result })
+    }
+
+    /// Whether the newest manifest is one that this host sent before it was stopped, and that is of no use.
+    fn left_torn(&self, seen: &Survey) -> bool {
+        let intended = self.position.intended.as_ref().map(|intended| &intended.name);
+        matches!(seen, Survey::Damaged { name, .. } if Some(name) == intended)
+    }
+
+    fn intended_is_in(&self, names: &[String]) -> bool {
+        self.position.intended.as_ref().is_some_and(|intended| names.contains(&intended.name))
     }
 
     fn give_up_intended(&mut self) {
@@ -400,10 +320,11 @@ impl Commit {
 
     /// Removes what this commit brought, as far as the server lets us.
     fn clean(self: Box<Self>, stop: Stop) -> Step {
-        let manifest = self.position.abandoned.last().filter(|name| match ObjectName::parse(&self.position.stem, name) {
-            Some(ObjectName::Manifest { nonce, .. }) => nonce == self.plan.nonces[2],
-            _ => false,
-        });
+        let manifest =
+            self.position.abandoned.last().filter(|name| match ObjectName::parse(&self.position.stem, name) {
+                Some(ObjectName::Manifest { nonce, .. }) => nonce == self.plan.nonces[2],
+                _ => false,
+            });
         let left = manifest.cloned().into_iter().chain(self.new_part_names()).collect();
         self.clean_next(left, stop)
     }

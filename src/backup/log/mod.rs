@@ -8,12 +8,16 @@
 //! |---|---|
 //! | `position` | [`Position`]: what a data directory knows about the log |
 //! | `survey` | [`survey()`]: a listing and a position → [`Survey`] |
+//! | `conversation` | [`Request`], [`Answer`], [`Plan`]: the words of a commit |
 //! | `commit` | [`Commit`]: the conversation that adds a generation |
 //! | `resolve` | [`resolve()`]: what a person's decision does |
 //! | `retention` | [`retention::plan`]: what is deleted, in which order |
 //! | `takeover` | [`Roster`]: which boot owns the sessions |
 
 mod commit;
+mod conversation;
+#[cfg(test)]
+mod decisions;
 #[cfg(test)]
 mod model;
 mod position;
@@ -22,7 +26,8 @@ pub mod retention;
 mod survey;
 mod takeover;
 
-pub use commit::{Answer, Commit, Ending, NewPart, Plan, Request, Step, Stop};
+pub use commit::{Commit, Ending, Step};
+pub use conversation::{Answer, NewPart, Plan, Request, Stop};
 pub use position::{Committed, Position, Restored};
 pub use resolve::{Above, Keep, Resolution, ResolveError, resolve};
 pub use survey::{Head, Listing, Log, Problem, Relation, Side, Survey, manifests_to_fetch, read_manifest, survey};

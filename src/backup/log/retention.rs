@@ -2,7 +2,7 @@
 //!
 //! Only what this instance wrote: manifests that are signed, trusted and of this instance, the parts that no manifest refers to
 //! any more, and orphans that have been known for a day. A manifest goes before its parts, so that no moment shows a manifest
-//! whose parts are gone.
+//! whose parts are gone. What stays, besides the newest and the newest verified generation, [`Keep`] says.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,24 +12,13 @@ use super::position::Position;
 use super::survey::{Listing, manifests, read_manifest};
 use crate::backup::keys::TrustedKeys;
 use crate::backup::manifest::{Generation, Manifest, ObjectName, Owner};
+use crate::config::Keep;
 
 /// How long an object that no manifest refers to is left alone: somebody may be about to commit it.
 pub const ORPHANS_REST: TimeDelta = TimeDelta::hours(24);
 
 /// Objects deleted in one turn, so that a small server is not hammered.
 const MOST_DELETED: usize = 60;
-
-/// Which generations stay, besides the newest and the newest verified one. Days and weeks (from Monday) are those of UTC; of each
-/// the newest generation counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keep {
-    /// So many of the newest.
-    pub last: usize,
-    /// One for each of so many days that have any.
-    pub daily: usize,
-    /// One for each of so many weeks that have any.
-    pub weekly: usize,
-}
 
 /// Manifests by name, as far as they were fetched; `None` for one that cannot be read or is not trusted. Objects never change, so
 /// what was read once need not be fetched again.
@@ -58,7 +47,14 @@ pub struct Deletions {
 /// What may go from a server that lists `listing`, for `instance`, whose position agrees with the head of the log.
 ///
 /// Nothing goes as long as a listed manifest is not known, because it may refer to any part.
-pub fn plan(listing: &Listing, position: &Position, known: &Known, instance: &str, keep: Keep, now: DateTime<Utc>) -> Deletions {
+pub fn plan(
+    listing: &Listing,
+    position: &Position,
+    known: &Known,
+    instance: &str,
+    keep: Keep,
+    now: DateTime<Utc>,
+) -> Deletions {
     let Some(head) = position.committed.as_ref().filter(|head| listing.contains_key(&head.name)) else {
         return Deletions { names: vec![], orphans: position.orphans.clone() };
     };
@@ -76,7 +72,9 @@ pub fn plan(listing: &Listing, position: &Position, known: &Known, instance: &st
     let kept = kept(candidates.clone().map(|(_, manifest)| *manifest), keep, position.verified);
     let expired: BTreeSet<&String> = candidates
         .filter(|(name, manifest)| {
-            manifest.generation < head.manifest.generation && !kept.contains(&manifest.generation) && **name != &head.name
+            manifest.generation < head.manifest.generation
+                && !kept.contains(&manifest.generation)
+                && **name != &head.name
         })
         .map(|(name, _)| *name)
         .collect();
@@ -86,18 +84,23 @@ pub fn plan(listing: &Listing, position: &Position, known: &Known, instance: &st
         .filter(|(name, _)| !expired.contains(*name))
         .flat_map(|(_, manifest)| manifest.parts().map(|(_, part)| part.object.as_str()))
         .collect();
+    // A part goes with the last manifest that refers to it.
+    let mut last_user: BTreeMap<&String, &String> = BTreeMap::new();
+    for name in &expired {
+        last_user.extend(ours[*name].parts().map(|(_, part)| (&part.object, *name)));
+    }
+    let free = |part: &String| {
+        !needed.contains(part.as_str()) && listing.contains_key(part) && is_ours(part, position, instance)
+    };
     let mut names: Vec<String> = given_up.into_iter().cloned().collect();
     for name in expired {
         names.push(name.clone());
         let parts = ours[name].parts().map(|(_, part)| &part.object);
-        let free = |part: &&String| !needed.contains(part.as_str()) && listing.contains_key(*part) && is_ours(part, position, instance);
-        let free: Vec<String> = parts.filter(free).filter(|part| !names.contains(part)).cloned().collect();
-        names.extend(free);
+        names.extend(parts.filter(|part| last_user.get(*part) == Some(&name) && free(part)).cloned());
     }
 
-    let orphan = |name: &&String| {
-        is_ours(name, position, instance) && !needed.contains(name.as_str()) && !names.contains(*name)
-    };
+    let orphan =
+        |name: &&String| is_ours(name, position, instance) && !needed.contains(name.as_str()) && !names.contains(*name);
     let orphans: BTreeMap<String, DateTime<Utc>> = listing
         .keys()
         .filter(orphan)
@@ -117,12 +120,19 @@ fn is_ours(name: &str, position: &Position, instance: &str) -> bool {
     matches!(ObjectName::parse(&position.stem, name), Some(ObjectName::Part { owner, .. }) if owner == Owner::of(instance))
 }
 
-fn kept<'a>(manifests: impl Iterator<Item = &'a Manifest>, keep: Keep, verified: Option<Generation>) -> BTreeSet<Generation> {
+fn kept<'a>(
+    manifests: impl Iterator<Item = &'a Manifest>,
+    keep: Keep,
+    verified: Option<Generation>,
+) -> BTreeSet<Generation> {
     let mut newest_first: Vec<&Manifest> = manifests.collect();
     newest_first.sort_by_key(|manifest| std::cmp::Reverse(manifest.generation));
-    let mut kept: BTreeSet<Generation> = newest_first.iter().take(keep.last.max(1)).map(|manifest| manifest.generation).collect();
+    let mut kept: BTreeSet<Generation> =
+        newest_first.iter().take(keep.last.max(1)).map(|manifest| manifest.generation).collect();
     // The newest that was verified, or the next older one that is still there.
-    kept.extend(newest_first.iter().map(|manifest| manifest.generation).find(|generation| Some(*generation) <= verified));
+    kept.extend(
+        newest_first.iter().map(|manifest| manifest.generation).find(|generation| Some(*generation) <= verified),
+    );
     let day = |manifest: &Manifest| (manifest.time.year(), manifest.time.ordinal());
     let week = |manifest: &Manifest| (manifest.time.iso_week().year(), manifest.time.iso_week().week());
     kept.extend(newest_of_each(&newest_first, keep.daily, day));
@@ -130,7 +140,11 @@ fn kept<'a>(manifests: impl Iterator<Item = &'a Manifest>, keep: Keep, verified:
     kept
 }
 
-fn newest_of_each(newest_first: &[&Manifest], count: usize, period: impl Fn(&Manifest) -> (i32, u32)) -> Vec<Generation> {
+fn newest_of_each(
+    newest_first: &[&Manifest],
+    count: usize,
+    period: impl Fn(&Manifest) -> (i32, u32),
+) -> Vec<Generation> {
     let mut seen = BTreeSet::new();
     let mut kept = Vec::new();
     for manifest in newest_first {

@@ -93,7 +93,9 @@ pub enum Problem {
     #[error(transparent)]
     Unreadable(#[from] EnvelopeError),
     /// Signed by somebody who is not trusted.
-    #[error("it is signed by {0}, which is not trusted; if that is your own backup, add the key to `trusted` in [backup]")]
+    #[error(
+        "it is signed by {0}, which is not trusted; if that is your own backup, add the key to `trusted` in [backup]"
+    )]
     Untrusted(PublicKey),
     /// The name says another generation than the content.
     #[error("its name and its content say different generations")]
@@ -132,7 +134,9 @@ pub fn survey(log: &Log, position: &Position, trusted: &TrustedKeys, instance: &
         Side { name: name.clone(), head }
     };
     let sides = |names: &[String]| names.iter().map(side).collect();
-    if let Some(expected) = known.filter(|known| newest.as_ref().is_none_or(|(found, _)| *found < known.manifest.generation)) {
+    if let Some(expected) =
+        known.filter(|known| newest.as_ref().is_none_or(|(found, _)| *found < known.manifest.generation))
+    {
         let found = newest.map(|(_, names)| sides(&names)).unwrap_or_default();
         return Survey::RolledBack { expected: expected.clone(), found };
     }

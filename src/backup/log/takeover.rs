@@ -78,7 +78,8 @@ impl Roster {
         if !self.takeovers.contains(&mine) {
             return Wait::NotListed;
         }
-        let holders: Vec<Epoch> = self.takeovers.range(..mine).filter(|epoch| !self.released.contains(epoch)).copied().collect();
+        let holders: Vec<Epoch> =
+            self.takeovers.range(..mine).filter(|epoch| !self.released.contains(epoch)).copied().collect();
         let left = TAKEOVER_WAIT.saturating_sub(waited);
         if holders.is_empty() || left.is_zero() { Wait::Go } else { Wait::Wait { holders, left } }
     }
@@ -98,5 +99,69 @@ impl Roster {
 
     fn higher_than(&self, mine: Epoch) -> Option<Epoch> {
         self.takeovers.last().copied().filter(|last| *last > mine)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn epoch(number: u32, byte: u8) -> Epoch {
+        Epoch { number, nonce: Nonce([byte; 6]) }
+    }
+
+    fn roster(takeovers: &[Epoch], released: &[Epoch]) -> Roster {
+        let stem = Stem::default();
+        let names = takeovers.iter().map(|epoch| ObjectName::Takeover(*epoch));
+        let names = names.chain(released.iter().map(|epoch| ObjectName::Release(*epoch)));
+        let listing =
+            names.map(|name| (name.to_text(&stem), Some(1))).chain([("foreign.json".to_owned(), None)]).collect();
+        Roster::new(&listing, &stem, |_| true)
+    }
+
+    #[test]
+    fn a_boot_waits_for_those_before_it() {
+        let (old, mine) = (epoch(1, 9), epoch(2, 0));
+        let wait = |roster: Roster, seconds| roster.wait(mine, Duration::from_secs(seconds));
+        assert_eq!(wait(roster(&[mine], &[]), 0), Wait::Go);
+        let waiting = Wait::Wait { holders: vec![old], left: Duration::from_secs(60) };
+        assert_eq!(wait(roster(&[old, mine], &[]), 30), waiting);
+        assert_eq!(wait(roster(&[old, mine], &[old]), 30), Wait::Go);
+        assert_eq!(wait(roster(&[old, mine], &[]), 90), Wait::Go);
+        assert_eq!(wait(roster(&[old], &[old]), 100), Wait::NotListed);
+        assert_eq!(wait(roster(&[mine, epoch(2, 1)], &[]), 100), Wait::Superseded(epoch(2, 1)));
+    }
+
+    #[test]
+    fn the_owner_sees_who_comes_after_it() {
+        let (mine, next) = (epoch(2, 0), epoch(3, 0));
+        assert_eq!(roster(&[epoch(1, 9), mine], &[]).hold(mine), Hold::Holder);
+        assert_eq!(roster(&[mine, next], &[]).hold(mine), Hold::Superseded(next));
+    }
+
+    #[test]
+    fn of_two_boots_at_once_one_owns() {
+        let (a, b) = (epoch(4, 1), epoch(4, 2));
+        let both = roster(&[a, b], &[]);
+        assert_eq!(both.wait(a, TAKEOVER_WAIT), Wait::Superseded(b));
+        assert_eq!(both.wait(b, TAKEOVER_WAIT), Wait::Go);
+        assert_eq!(both.next_epoch(Nonce([7; 6])), Some(epoch(5, 7)));
+        assert_eq!(roster(&[epoch(u32::MAX, 0)], &[]).next_epoch(Nonce([7; 6])), None);
+    }
+
+    #[test]
+    fn records_that_are_not_genuine_count_for_nothing() {
+        let stem = Stem::default();
+        let forged = ObjectName::Takeover(epoch(9, 9)).to_text(&stem);
+        let listing = [(forged.clone(), None)].into();
+        assert_eq!(Roster::new(&listing, &stem, |name| name != forged), Roster::default());
+    }
+
+    #[test]
+    fn what_is_over_can_be_removed() {
+        let (old, mine) = (epoch(1, 0), epoch(2, 0));
+        let obsolete = roster(&[old, mine], &[old]).obsolete(mine, &Stem::default());
+        let names = [ObjectName::Takeover(old), ObjectName::Release(old)].map(|name| name.to_text(&Stem::default()));
+        assert_eq!(obsolete, names);
     }
 }

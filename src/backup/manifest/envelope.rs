@@ -110,7 +110,8 @@ where
         return Err(EnvelopeError::TooLarge(largest));
     }
     let mut lines = bytes.split(|byte| *byte == b'\n');
-    let (Some(payload), Some(signature), Some([]), None) = (lines.next(), lines.next(), lines.next(), lines.next()) else {
+    let (Some(payload), Some(signature), Some([]), None) = (lines.next(), lines.next(), lines.next(), lines.next())
+    else {
         return Err(EnvelopeError::NotSigned);
     };
     let read: SignatureLine = serde_json::from_slice(signature).map_err(|_| EnvelopeError::NotSigned)?;
@@ -123,12 +124,13 @@ where
     if !signer.verifies(&message(kind, payload), &signature) {
         return Err(EnvelopeError::BadSignature);
     }
-    let version: Version = serde_json::from_slice(payload).map_err(|_| EnvelopeError::Malformed("it has no version"))?;
+    let version: Version =
+        serde_json::from_slice(payload).map_err(|_| EnvelopeError::Malformed("it has no version"))?;
     if version.version != VERSION {
         return Err(EnvelopeError::Version { found: version.version });
     }
-    let content: T =
-        serde_json::from_slice(payload).map_err(|_| EnvelopeError::Malformed("its fields are not those of version 1"))?;
+    let content: T = serde_json::from_slice(payload)
+        .map_err(|_| EnvelopeError::Malformed("its fields are not those of version 1"))?;
     if line(&content) != payload {
         return Err(EnvelopeError::Malformed("it is not written the way tgsignd writes it"));
     }

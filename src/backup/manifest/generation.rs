@@ -94,7 +94,8 @@ impl Manifest {
     }
 
     fn check_part(&self, stem: &Stem, expected: Part, object: &PartObject) -> Result<(), &'static str> {
-        let Some(ObjectName::Part { generation, part, sha256_half, .. }) = ObjectName::parse(stem, &object.object) else {
+        let Some(ObjectName::Part { generation, part, sha256_half, .. }) = ObjectName::parse(stem, &object.object)
+        else {
             return Err("the name of a part is not one of this backup");
         };
         if part != expected || generation > self.generation {

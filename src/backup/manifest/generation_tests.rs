@@ -41,7 +41,10 @@ fn a_manifest_is_read_as_it_was_signed() {
     assert_eq!(parse(&bytes), Ok(Signed { content: manifest(), signer: key().public() }));
     assert!(bytes.len() < LARGEST_MANIFEST / 8, "{} bytes", bytes.len());
     let text = String::from_utf8(bytes).unwrap();
-    assert!(text.starts_with(r#"{"version":1,"generation":2,"instance":"instance","epoch":"0000000003-040404040404""#), "{text}");
+    assert!(
+        text.starts_with(r#"{"version":1,"generation":2,"instance":"instance","epoch":"0000000003-040404040404""#),
+        "{text}"
+    );
 }
 
 #[test]
@@ -50,7 +53,13 @@ fn a_later_version_is_told_plainly() {
     let signature = key().sign(&[b"tgsignd manifest\n", &payload[..]].concat());
     use base64::Engine;
     let signature = base64::prelude::BASE64_STANDARD_NO_PAD.encode(signature);
-    let text = format!(r#"{}{}{{"key":"{}","signature":"{signature}"}}{}"#, String::from_utf8_lossy(payload), '\n', key().public(), '\n');
+    let text = format!(
+        r#"{}{}{{"key":"{}","signature":"{signature}"}}{}"#,
+        String::from_utf8_lossy(payload),
+        '\n',
+        key().public(),
+        '\n'
+    );
     let error = parse(text.as_bytes()).unwrap_err();
     assert_eq!(error, EnvelopeError::Version { found: 2 });
     assert!(error.to_string().contains("use the newer tgsignd"), "{error}");

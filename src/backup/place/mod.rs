@@ -10,6 +10,8 @@
 #![allow(clippy::disallowed_methods, reason = "a shell reads and writes the disk")]
 
 mod error;
+#[cfg(test)]
+mod hostile;
 mod open;
 mod restore;
 mod stage;

@@ -4,10 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::RestoreError;
 use super::stage::{self, Sealed, Staging};
 use super::swap::{self, Item, Watch, recover};
 use super::unpack::Limits;
-use super::RestoreError;
 use crate::backup::formats::Formats;
 use crate::backup::keys::Identity;
 use crate::backup::member::Member;
@@ -130,6 +130,8 @@ fn is_empty(workdir: &Path) -> bool {
 }
 
 fn aside(datadir: &Path) -> PathBuf {
-    let name = |number: u32| Path::new("restored").join(if number == 1 { "workdir".to_owned() } else { format!("workdir-{number}") });
+    let name = |number: u32| {
+        Path::new("restored").join(if number == 1 { "workdir".to_owned() } else { format!("workdir-{number}") })
+    };
     (1..).map(name).find(|place| fs::symlink_metadata(datadir.join(place)).is_err()).unwrap_or_else(|| name(1))
 }

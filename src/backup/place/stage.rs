@@ -78,7 +78,13 @@ impl Staging {
         self.keep = true;
     }
 
-    fn add_history(&self, history: Sealed, identity: &Identity, formats: &dyn Formats, limits: Limits) -> Result<(), RestoreError> {
+    fn add_history(
+        &self,
+        history: Sealed,
+        identity: &Identity,
+        formats: &dyn Formats,
+        limits: Limits,
+    ) -> Result<(), RestoreError> {
         let folder = self.folder.join("history");
         let members = verified(history, &folder, identity, formats, limits)?;
         if members != BTreeSet::from([Member::Ledger]) {
@@ -115,7 +121,9 @@ fn verified(
     let members = unpack(open(sealed.file, identity)?, folder, limits)?;
     let digest = Contents::unpacked(folder, members.clone()).digest(formats).map_err(|error| match error {
         SealError::Session { file, why } => RestoreError::Unusable { member: file.display().to_string(), why },
-        SealError::File { file: path, cause } | SealError::Archive { file: path, cause } => RestoreError::Disk { path, cause },
+        SealError::File { file: path, cause } | SealError::Archive { file: path, cause } => {
+            RestoreError::Disk { path, cause }
+        }
     })?;
     if digest != sealed.part.content {
         return Err(RestoreError::OtherContent);

@@ -78,7 +78,9 @@ pub fn recover(datadir: &Path) -> Result<Recovered, RestoreError> {
         return Err(unfinished("plan.json is of another version".to_owned()));
     }
     let swap = Swap { datadir, items: plan.items };
-    swap.forward(&mut |_| Ok(())).and_then(|()| swap.clean(&mut |_| Ok(()))).map_err(|error| unfinished(error.to_string()))?;
+    swap.forward(&mut |_| Ok(()))
+        .and_then(|()| swap.clean(&mut |_| Ok(())))
+        .map_err(|error| unfinished(error.to_string()))?;
     Ok(Recovered::Finished)
 }
 
@@ -98,7 +100,9 @@ pub(super) fn perform(datadir: &Path, items: Vec<Item>, watch: Watch) -> Result<
     if let Err(cause) = swap.forward(watch) {
         return Err(match swap.back() {
             Ok(()) => RestoreError::Disk { path: datadir.to_owned(), cause },
-            Err(again) => RestoreError::Unfinished { folder: folder(datadir), why: format!("{cause}; undoing it: {again}") },
+            Err(again) => {
+                RestoreError::Unfinished { folder: folder(datadir), why: format!("{cause}; undoing it: {again}") }
+            }
         });
     }
     // Everything is in place, so this is no failure of the restore; the next start removes what is left.
@@ -157,7 +161,11 @@ impl Swap<'_> {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.items.iter().map(|item| self.datadir.join(&item.to)).filter(|path| there(path)).try_for_each(|path| sync_folder_of(&path))
+        self.items
+            .iter()
+            .map(|item| self.datadir.join(&item.to))
+            .filter(|path| there(path))
+            .try_for_each(|path| sync_folder_of(&path))
     }
 
     /// The plan goes first: without it the rest is rubbish.

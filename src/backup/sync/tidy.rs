@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::engine::Engine;
 use super::error::SyncError;
-use crate::backup::log::retention::{self, Deletions, Keep};
+use crate::backup::log::retention::{self, Deletions};
 
 impl Engine {
     /// Removes what retention no longer wants; says how much that was.
@@ -18,8 +18,7 @@ impl Engine {
                 self.memory.manifests.insert(name, manifest);
             }
         }
-        let keep = &self.settings.keep;
-        let keep = Keep { last: keep.last, daily: keep.daily, weekly: keep.weekly };
+        let keep = self.settings.keep;
         let Deletions { names, orphans } =
             retention::plan(&listing, &self.position, &self.memory.manifests, &instance, keep, now);
         let mut position = self.position.clone();

@@ -78,13 +78,13 @@ impl SqliteLedger {
             let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
             let dangling = connection.prepare("PRAGMA foreign_key_check")?.exists([])?;
             super::history::instance(&connection)?;
-            Ok(Some(verdict).filter(|verdict| verdict != "ok").or(dangling.then(|| "rows without their claim".to_owned())))
+            Ok(Some(verdict)
+                .filter(|verdict| verdict != "ok")
+                .or(dangling.then(|| "rows without their claim".to_owned())))
         };
         match verdict().map_err(|fault| fault.into_error(file))? {
             None => Ok(()),
-            Some(cause) => {
-                Err(LedgerError::Storage { file: file.to_owned(), problem: StorageProblem::Corrupt, cause })
-            }
+            Some(cause) => Err(LedgerError::Storage { file: file.to_owned(), problem: StorageProblem::Corrupt, cause }),
         }
     }
 

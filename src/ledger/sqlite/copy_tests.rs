@@ -104,7 +104,8 @@ fn copies_of_the_same_rows_have_the_same_bytes() {
         })
         .into();
     assert!(copies[0] == copies[1] && recent[0] == recent[1]);
-    let left: Vec<_> = std::fs::read_dir(place.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(place.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 4 + 3, "{left:?}");
     use std::os::unix::fs::PermissionsExt;
     assert_eq!(std::fs::metadata(place.file("c")).unwrap().permissions().mode() & 0o777, 0o600);
@@ -130,7 +131,10 @@ fn a_recent_copy_knows_what_is_needed_to_go_on() {
     assert_eq!(recent.open_claims(), ledger.open_claims());
     assert_eq!(recent.instance(), ledger.instance());
     for (before, after) in before.iter().zip(&after) {
-        assert_eq!((&before.last, before.last_slot, before.last_success_at), (&after.last, after.last_slot, after.last_success_at));
+        assert_eq!(
+            (&before.last, before.last_slot, before.last_success_at),
+            (&after.last, after.last_slot, after.last_success_at)
+        );
     }
     assert_eq!(all_runs(&mut recent).len(), 10 + 1, "those of the window, and the last success");
     for hour in 90..100 {
