@@ -12,7 +12,7 @@ use super::workdir::Reread;
 use crate::kernel::status::{WatcherBackend, WatcherStatus};
 
 /// Quiet time after the last event before the workdir is read: an editor is done with its renames by then.
-const QUIET: Duration = Duration::from_millis(250);
+pub const QUIET: Duration = Duration::from_millis(250);
 
 /// Events without a pause do not put the reading off for longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);

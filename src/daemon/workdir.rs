@@ -279,6 +279,46 @@ mod tests {
     }
 
     #[test]
+    fn an_edit_is_seen_whatever_the_times_say_and_what_stayed_is_not_read() {
+        let workdir = tempfile::tempdir().unwrap();
+        let path = workdir.path().join("a.toml");
+        let long_ago = SystemTime::now() - COARSEST_STEP * 100;
+        let write = |text: &str| {
+            fs::write(&path, text).unwrap();
+            File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
+        };
+        let mut reader = Reader::default();
+        let mut read = |reread| reader.read(workdir.path(), BTreeMap::new(), reread).unwrap().files["a.toml"].clone();
+        // Same size and modification time, and shortly after each other.
+        for text in ["one", "two", "six"] {
+            write(text);
+            assert_eq!(read(Reread::Changed), super::tests::text(text));
+        }
+    }
+
+    #[test]
+    fn a_settled_file_is_read_again_when_its_signature_differs_or_everything_is() {
+        let workdir = tempfile::tempdir().unwrap();
+        let path = workdir.path().join("a.toml");
+        fs::write(&path, "one").unwrap();
+        let signature = Signature::from(&fs::metadata(&path).unwrap());
+        let other = Signature { changed: (signature.changed.0, signature.changed.1 + 1), ..signature };
+        let remembered = |signature| {
+            let files = BTreeMap::from([("a.toml".to_owned(), text("remembered"))]);
+            let before = Arc::new(Sources { files, environment: BTreeMap::new() });
+            Reader { before, signatures: [("a.toml".to_owned(), signature)].into() }
+        };
+        for (signature, reread, expected) in [
+            (signature, Reread::Changed, "remembered"),
+            (signature, Reread::Everything, "one"),
+            (other, Reread::Changed, "one"),
+        ] {
+            let read = remembered(signature).read(workdir.path(), BTreeMap::new(), reread).unwrap();
+            assert_eq!(read.files["a.toml"], text(expected), "{reread:?}");
+        }
+    }
+
+    #[test]
     fn links_are_followed_as_a_config_map_needs_it() {
         let workdir = tempfile::tempdir().unwrap();
         let root = workdir.path();

@@ -9,7 +9,7 @@ use super::engine::Kernel;
 use super::order::{Alarm, Effect, RunOrder, Work};
 use super::pair::MISFIRE_GRACE;
 use super::record::{NotRun, Trigger};
-use super::status::MissedReason;
+use super::status::{DelayedReason, MissedReason, SkippedReason};
 use crate::names::{RunId, RunKey, Slot};
 use crate::schedule::LostSlots;
 use crate::script::Outcome;
@@ -48,12 +48,16 @@ impl Kernel {
         let task = Arc::clone(&pair.task);
         let mut effects = Vec::new();
         if done_today {
-            effects.push(self.skip(key, slot, "it was done before today, and once a day is enough"));
+            let reason = "it was done before today, and once a day is enough";
+            effects.push(self.skip(key, slot, SkippedReason::Done, reason));
         } else if let Some(running) = self.lanes.get(&key.1).and_then(|lane| lane.runs(&key.0)) {
             let reason = format!("the run of {} is still going on", running.key.slot);
-            effects.push(self.skip(key, slot, &reason));
+            effects.push(self.skip(key, slot, SkippedReason::Overlap, &reason));
         } else {
             effects.extend(self.make_way(key, slot));
+            if planned.rested {
+                self.count_delayed(&key.0, DelayedReason::Quiet);
+            }
             if let Some(pair) = self.pairs.get_mut(key) {
                 pair.fired = Some((slot, planned.at));
             }
@@ -145,7 +149,8 @@ impl Kernel {
         }
         let mut effects = Vec::new();
         for slot in plan.rested.newest {
-            effects.push(self.skip(key, slot, "the account rests; the last slot of the night runs when it is over"));
+            let reason = "the account rests; the last slot of the night runs when it is over";
+            effects.push(self.skip(key, slot, SkippedReason::Quiet, reason));
         }
         if let Some(reason) = plan.reason {
             effects.extend(self.lose(key, &plan.lost, reason, plan.late));

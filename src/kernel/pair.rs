@@ -27,6 +27,8 @@ pub(super) struct Planned {
     pub(super) at: DateTime<Utc>,
     /// It passed while the daemon could not run it, and is made up for.
     pub(super) late: bool,
+    /// The account's quiet hours put it off.
+    pub(super) rested: bool,
 }
 
 impl Planned {
@@ -229,7 +231,8 @@ impl Pair {
             }
             first = last;
         }
-        self.planned = Some(Planned { slot: first, at: fire_at(first), late: false });
+        let at = fire_at(first);
+        self.planned = Some(Planned { slot: first, at, late: false, rested: at > wanted(first) });
         plan
     }
 
@@ -245,6 +248,6 @@ impl Pair {
         let spread = now + (wanted - slot.instant());
         let in_time = self.window_end(slot).map_or(spread, |last| spread.min(last)).max(now);
         let at = quiet.and_then(|quiet| quiet.end(timing.zone, in_time)).unwrap_or(in_time);
-        Planned { slot, at, late: true }
+        Planned { slot, at, late: true, rested: at > in_time }
     }
 }

@@ -17,11 +17,30 @@ use crate::kernel::Event;
 use crate::kernel::agenda::PairKey;
 use crate::kernel::record::ActivePair;
 use crate::ledger::LedgerError;
+use crate::names::AccountName;
 
 /// What disappeared has to be gone for that long: an editor, or a copy over the network, may be half-way.
 const REMOVAL_PAUSE: Duration = Duration::from_secs(2);
 
 impl Service {
+    /// What came due while no process ran belongs to the schedules that were in force then, although the workdir has
+    /// others by now: it is recorded as after a reload.
+    pub(super) async fn make_up_for(&mut self, before: Option<Snapshot>) -> Result<(), LedgerError> {
+        let Some(mut before) = before else { return Ok(()) };
+        let active = self.datadir.ledger.active().await?.into_iter();
+        let active: BTreeMap<PairKey, _> =
+            active.map(|(pair, since)| ((pair.task, pair.account), (pair.schedule, since))).collect();
+        // A crash may have come before the newest configuration was kept.
+        before.tasks.retain(|name, task| {
+            let known = |account: &AccountName| active.get(&(name.clone(), account.clone()));
+            let accounts = &task.accounts;
+            accounts.iter().all(|account| known(account).is_some_and(|(of, _)| *of == task.schedule_fingerprint))
+        });
+        let active_since = active.into_iter().map(|(pair, (_, since))| (pair, since)).collect();
+        self.take_in(Event::Loaded { snapshot: Arc::new(before), active_since });
+        Ok(())
+    }
+
     /// Puts the first configuration in force.
     pub(super) async fn begin(&mut self, accepted: Accepted, refused: Option<Rejected>) -> Result<(), LedgerError> {
         self.watcher.was_read();

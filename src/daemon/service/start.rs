@@ -84,6 +84,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     watcher.tell_trouble();
     let datadir = Datadir::open(&datadir_path).await?;
     let (accepted, from_last_good) = first_configuration(first, &datadir_path, strict, &environment)?;
+    let before = in_force_before(&datadir_path, &accepted.snapshot, &environment);
     let listener = http::bind(&accepted.snapshot.http.listen).await?;
     let socket = control::bind(&datadir_path)
         .map_err(|error| StartError::Control { path: control::path(&datadir_path), error })?;
@@ -150,6 +151,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         started_with: None,
         datadir,
     };
+    service.make_up_for(before).await?;
     service.begin(accepted, from_last_good).await?;
     info!(metrics = %address, workdir = %service.workdir.display(), "ready");
     systemd::ready();
@@ -184,6 +186,13 @@ async fn recent_starts(
         starts.extend(began.map(|at| (account.name.clone(), at)));
     }
     Ok(starts)
+}
+
+/// The configuration that was in force when the last process ended, if it is another one than now.
+fn in_force_before(datadir: &Path, now: &Snapshot, environment: &BTreeMap<String, String>) -> Option<Snapshot> {
+    let sources = last_good::load(datadir, environment.clone()).ok()??;
+    let before = reload::accept(Ok(sources)).ok()?.snapshot;
+    (before.digest != now.digest).then_some(before)
 }
 
 /// The workdir's configuration, or with errors there the last good one.
