@@ -1,7 +1,7 @@
 //! What many tasks cost, side by side in one run: our kernel behind our ticker, a bare heap of croner's schedules with a
 //! timer, and tokio-cron-scheduler as it comes. And what an edit of one file among many costs the whole daemon.
 //!
-//! `cargo bench --bench schedule` takes about fifteen minutes; `-- 1000 10000` measures only these numbers of tasks,
+//! `cargo bench --bench schedule` takes about eight minutes; `-- 1000 10000` measures only these numbers of tasks,
 //! `-- --assert` fails when a figure is over its limit, `-- --binary PATH` reloads another build. Every measurement runs in a
 //! process of its own, so that memory and CPU time are counted from nothing.
 #![allow(clippy::disallowed_methods, reason = "outside of the pure modules")]
@@ -18,7 +18,7 @@ use support::{Arguments, Figures, again, milliseconds};
 /// tokio-cron-scheduler gets no more: adding them alone takes minutes.
 const MOST_FOR_STOCK: usize = 10_000;
 
-/// Lateness is compared as the middle of so many measurements, taken in turns.
+/// Lateness that has a limit is compared as the middle of so many measurements, taken in turns.
 const TURNS: usize = 3;
 
 /// The size that load, memory, idling and lateness have limits for.
@@ -67,7 +67,7 @@ fn measure_size(tasks: usize, figures: &mut Figures) {
         }
     }
     let (mut ours, mut heap) = (Vec::new(), Vec::new());
-    for turn in 0..TURNS {
+    for turn in 0..if tasks == MANY { TURNS } else { 1 } {
         for contender in contenders().filter(|of| turn == 0 || *of != Contender::Stock) {
             let p99 = in_child(contender, Scene::Spread, tasks).p99_ms;
             match contender {

@@ -56,7 +56,7 @@ fn entry(scene: Scene, task: usize, start: DateTime<Utc>) -> String {
 
 /// Room for loading before the burst.
 fn burst_after() -> TimeDelta {
-    TimeDelta::seconds(40)
+    TimeDelta::seconds(15)
 }
 
 /// A run that began: when it was to begin, and when it did.
@@ -152,7 +152,7 @@ pub(crate) fn measure(contender: Contender, scene: Scene, tasks: usize) -> Measu
 fn watched(scene: Scene, start: DateTime<Utc>) -> (DateTime<Utc>, DateTime<Utc>) {
     let second = DateTime::from_timestamp(Utc::now().timestamp() + 2, 0).unwrap();
     let from = if scene == Scene::Burst { second.max(start + burst_after() - TimeDelta::seconds(2)) } else { second };
-    let more = if scene == Scene::Idle { 3 } else { 1 };
+    let more = if scene == Scene::Idle { 2 } else { 1 };
     (from, from + WATCHED * more)
 }
 

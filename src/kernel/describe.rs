@@ -89,10 +89,13 @@ impl Kernel {
         }
     }
 
-    pub(super) fn count_skipped(&mut self, key: &PairKey, reason: SkippedReason) {
-        self.count(key, Outcome::Skipped);
+    pub(super) fn count_skipped(&mut self, key: &PairKey, reason: SkippedReason, slots: usize) {
+        if slots == 0 {
+            return;
+        }
+        self.count_outcomes(key, Outcome::Skipped, slots);
         if let Some(task) = self.task_status(&key.0) {
-            *task.skipped.entry(reason).or_default() += 1;
+            *task.skipped.entry(reason).or_default() += slots as u64;
         }
     }
 

@@ -43,10 +43,11 @@ impl Kernel {
             // The machine slept, or the clock was put forward: the missed-run policy decides.
             return self.plan(now, key);
         }
+        let rested = if planned.ends_a_night { pair.unhandled_before(slot) } else { LostSlots::default() };
         pair.handled(slot);
         let done_today = pair.is_done_today(now);
         let task = Arc::clone(&pair.task);
-        let mut effects = Vec::new();
+        let mut effects = self.rest(key, &rested);
         if done_today {
             let reason = "it was done before today, and once a day is enough";
             effects.push(self.skip(key, slot, SkippedReason::Done, reason));
@@ -71,6 +72,14 @@ impl Kernel {
         }
         effects.extend(self.plan(now, key));
         effects
+    }
+
+    /// Slots of quiet hours that are over and in which a later one is run.
+    fn rest(&mut self, key: &PairKey, rested: &LostSlots) -> Vec<Effect> {
+        let reason = "the account rested; the last slot of the night runs when it is over";
+        self.count_skipped(key, SkippedReason::Quiet, rested.count - rested.newest.len());
+        let skip = |slot: &Slot| self.skip(key, *slot, SkippedReason::Quiet, reason);
+        rested.newest.iter().map(skip).collect()
     }
 
     /// What an earlier slot of the pair still has to come makes way for `slot`.
@@ -148,10 +157,6 @@ impl Kernel {
             self.agenda.add(planned.at, Item::Slot(key.clone(), planned.slot));
         }
         let mut effects = Vec::new();
-        for slot in plan.rested.newest {
-            let reason = "the account rests; the last slot of the night runs when it is over";
-            effects.push(self.skip(key, slot, SkippedReason::Quiet, reason));
-        }
         if let Some(reason) = plan.reason {
             effects.extend(self.lose(key, &plan.lost, reason, plan.late));
         }

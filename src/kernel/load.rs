@@ -190,7 +190,7 @@ impl Kernel {
 
     /// A slot that is left out on purpose.
     pub(super) fn skip(&mut self, key: &PairKey, slot: Slot, why: SkippedReason, reason: &str) -> Effect {
-        self.count_skipped(key, why);
+        self.count_skipped(key, why, 1);
         let key = RunKey { task: key.0.clone(), account: key.1.clone(), slot };
         Effect::NotRun { key, what: NotRun::Skipped, reason: reason.to_owned() }
     }

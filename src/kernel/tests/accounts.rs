@@ -95,6 +95,19 @@ fn new_quiet_hours_move_what_is_planned() {
 }
 
 #[test]
+fn slots_of_a_night_to_come_do_not_hide_those_of_a_new_schedule() {
+    let quiet = |entries: &str| {
+        alice("quiet = ['23:00', '07:00']", &format!("[tasks.t]\nschedule = {entries}\nmissed = {{ within = '3d' }}\n"))
+    };
+    let mut stage = Stage::new("22T12:00:00", &quiet("['0 1,2 24 * *']"));
+    stage.until("22T13:00:00");
+    stage.since = stage.now;
+    stage.load(&quiet("['12:00']"));
+    stage.until("23T12:00:00");
+    assert_eq!(stage.ordered(), ["t/alice@23T12:00 scheduled"]);
+}
+
+#[test]
 fn a_budget_holds_runs_back_until_there_is_room_and_misses_what_would_be_too_late() {
     let tasks: String =
         (0..5).map(|n| format!("[tasks.t{n}]\nschedule = '06:00'\nmissed = {{ within = '90m' }}\n")).collect();

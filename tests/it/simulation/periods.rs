@@ -32,13 +32,19 @@ impl Periods {
         self.0.values_mut().flatten().for_each(|term| term.may_have_lost = true);
     }
 
-    /// Whether a slot is one that a period makes: so long after an earlier slot or a success, or at once.
+    /// Whether a slot is one that a period makes: at once, or a period after an earlier slot or a success. The first one of a
+    /// term may be several periods after them, because the schedule was not in force in between.
     pub(super) fn explain(&self, pair: &PairKey, slot: Slot, ledger: &Ledger) -> bool {
-        let terms = self.0.get(pair).into_iter().flatten();
-        terms.into_iter().any(|term| {
-            let anchor = slot.instant() - term.period;
-            let at_once = slot.instant() - term.from <= TimeDelta::seconds(1) && slot.instant() >= term.from;
-            at_once || ledger.has(pair, Slot::at(anchor)) || ledger.successes(pair).any(|success| success == anchor)
+        let slot = slot.instant();
+        self.0.get(pair).into_iter().flatten().any(|term| {
+            let since = slot - term.from;
+            let at_once = since >= TimeDelta::zero() && since <= TimeDelta::seconds(1);
+            let follows = |anchor: DateTime<Utc>| {
+                let distance = slot - anchor;
+                let in_step = distance.num_seconds() % term.period.num_seconds() == 0;
+                distance == term.period || distance > term.period && in_step && since <= term.period
+            };
+            at_once || ledger.slots_of(pair).any(|slot| follows(slot.instant())) || ledger.successes(pair).any(follows)
         })
     }
 
