@@ -4,24 +4,33 @@ use super::arguments::RunArgs;
 use super::{Cli, CliError, Exit, workdir};
 use crate::config::{Log, LogFormat};
 use crate::daemon::datadir::DatadirError;
-use crate::daemon::reload::Accepted;
+use crate::daemon::logging;
+use crate::daemon::reload::{Accepted, Reader};
 use crate::daemon::service::{self, Options, StartError};
 use crate::daemon::watcher::Watcher;
-use crate::daemon::{logging, reload, workdir as reader};
+use crate::daemon::workdir::{Reread, process_environment};
 
 /// Threads that work on connections: one would do for the traffic, the second keeps the loop going while one verifies a key.
 const WORKERS: usize = 2;
 
 /// Runs until a signal.
 pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
-    let (workdir, environment) = (workdir::path(cli), reader::process_environment());
+    let (workdir, environment) = (workdir::path(cli), process_environment());
     // Watched before it is read, so that no change falls in between.
     let watcher = Watcher::start(&workdir);
-    let first = reload::read(&workdir, environment.clone());
+    let mut reader = Reader::default();
+    let first = reader.read(&workdir, environment.clone(), Reread::Everything);
     let log = logging::install(&log_settings(cli, first.as_ref().ok()))
         .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
-    let options =
-        Options { workdir, watcher, first, datadir: workdir::datadir(cli), strict: arguments.strict, environment };
+    let options = Options {
+        workdir,
+        watcher,
+        reader,
+        first,
+        datadir: workdir::datadir(cli),
+        strict: arguments.strict,
+        environment,
+    };
     logging::log_panics();
     // `-v` is for this process and is not undone by a reload.
     let log = (cli.verbose == 0).then_some(log);

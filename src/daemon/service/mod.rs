@@ -27,9 +27,10 @@ pub use start::{Options, StartError, run};
 use super::account::{AccountHandle, Shared};
 use super::control::Call;
 use super::logging::LogControl;
+use super::reload::Reader;
 use super::ticker::{Ticker, Wake};
 use super::watcher::Watcher;
-use crate::config::Snapshot;
+use crate::config::{Snapshot, Sources};
 use crate::kernel::status::Status;
 use crate::kernel::{Event, Kernel};
 use crate::names::AccountName;
@@ -53,6 +54,9 @@ struct Service {
     ticker: Ticker,
     wakes: mpsc::Receiver<Wake>,
     watcher: Watcher,
+    reader: Reader,
+    /// To the one task that keeps the newest configuration for a start with a broken workdir; `None` at the end.
+    keep: Option<watch::Sender<Option<Arc<Sources>>>>,
     log: Option<LogControl>,
     status: watch::Sender<Arc<Status>>,
     published: Instant,

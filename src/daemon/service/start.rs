@@ -17,7 +17,7 @@ use crate::config::Snapshot;
 use crate::daemon::account::{self, Shared};
 use crate::daemon::datadir::{Datadir, DatadirError};
 use crate::daemon::logging::LogControl;
-use crate::daemon::reload::{self, Accepted, Rejected};
+use crate::daemon::reload::{self, Accepted, Reader, Rejected};
 use crate::daemon::ticker::Ticker;
 use crate::daemon::watcher::Watcher;
 use crate::daemon::{control, last_good, systemd};
@@ -38,6 +38,8 @@ pub struct Options {
     /// Watches that folder since before it was read.
     pub watcher: Watcher,
     /// What was read there.
+    pub reader: Reader,
+    /// As it was found.
     pub first: Result<Accepted, Rejected>,
     /// Never start from the last good configuration.
     pub strict: bool,
@@ -78,10 +80,11 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
-    let Options { workdir, datadir: datadir_path, watcher, first, strict, environment } = options;
+    let Options { workdir, datadir: datadir_path, watcher, reader, first, strict, environment } = options;
     watcher.tell_trouble();
     let datadir = Datadir::open(&datadir_path).await?;
     let (accepted, from_last_good) = first_configuration(first, &datadir_path, strict, &environment)?;
+    let before = in_force_before(&datadir_path, &accepted.snapshot, &environment);
     let listener = http::bind(&accepted.snapshot.http.listen).await?;
     let socket = control::bind(&datadir_path)
         .map_err(|error| StartError::Control { path: control::path(&datadir_path), error })?;
@@ -121,6 +124,8 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     let (not_run, not_run_queue) = mpsc::unbounded_channel();
     let mut chores = JoinSet::new();
     chores.spawn(effects::record_not_run(datadir.ledger.clone(), not_run_queue));
+    let (keep, kept) = watch::channel(None);
+    chores.spawn(last_good::keep_newest(datadir_path.clone(), kept));
     let mut service = Service {
         workdir,
         environment,
@@ -136,6 +141,8 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         ticker: Ticker::start(wake),
         wakes,
         watcher,
+        reader,
+        keep: Some(keep),
         log,
         status: publisher,
         published: Instant::now(),
@@ -145,6 +152,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         started_with: None,
         datadir,
     };
+    service.make_up_for(before).await?;
     service.begin(accepted, from_last_good).await?;
     info!(metrics = %address, workdir = %service.workdir.display(), "ready");
     systemd::ready();
@@ -179,6 +187,13 @@ async fn recent_starts(
         starts.extend(began.map(|at| (account.name.clone(), at)));
     }
     Ok(starts)
+}
+
+/// The configuration that was in force when the last process ended, if it is another one than now.
+fn in_force_before(datadir: &Path, now: &Snapshot, environment: &BTreeMap<String, String>) -> Option<Snapshot> {
+    let sources = last_good::load(datadir, environment.clone()).ok()??;
+    let before = reload::accept(Ok(sources)).ok()?.snapshot;
+    (before.digest != now.digest).then_some(before)
 }
 
 /// The workdir's configuration, or with errors there the last good one.

@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 use super::Service;
 use crate::daemon::systemd;
 use crate::daemon::ticker::Wake;
+use crate::daemon::workdir::Reread;
 use crate::kernel::Event;
 use crate::ledger::transcript;
 
@@ -47,13 +48,13 @@ impl Service {
                 _ = hangup.recv() => {
                     info!("SIGHUP: reading the workdir");
                     systemd::reloading();
-                    self.reload().await;
+                    self.reload(Reread::Everything).await;
                     systemd::ready();
                 }
                 Some(event) = self.events.recv() => self.take_in(event),
                 Some(wake) = self.wakes.recv() => self.woken(wake),
                 Some(call) = self.calls.recv() => self.answer(call),
-                () = self.watcher.changed() => self.reload().await,
+                reread = self.watcher.changed() => self.reload(reread).await,
                 Some(ended) = self.actors.join_next_with_id(), if !self.actors.is_empty() => self.actor_ended(ended),
                 Some(_) = self.chores.join_next(), if !self.chores.is_empty() => {}
                 _ = heartbeat.tick() => {
@@ -90,7 +91,7 @@ impl Service {
         }
         self.stop.send_replace(true);
         self.accounts.clear();
-        self.not_run = None;
+        (self.not_run, self.keep) = (None, None);
         let ended = async {
             while self.actors.join_next().await.is_some() {}
             while self.chores.join_next().await.is_some() {}
