@@ -3,6 +3,7 @@
 use super::arguments::RunArgs;
 use super::{Cli, CliError, Exit, workdir};
 use crate::config::{Log, LogFormat};
+use crate::daemon::backup::{BootError, FirstBoot};
 use crate::daemon::datadir::DatadirError;
 use crate::daemon::logging;
 use crate::daemon::reload::{Accepted, Reader};
@@ -30,6 +31,7 @@ pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
         datadir: workdir::datadir(cli),
         strict: arguments.strict,
         environment,
+        first_boot: first_boot(arguments)?,
     };
     logging::log_panics();
     // `-v` is for this process and is not undone by a reload.
@@ -59,9 +61,15 @@ fn raise_open_files() {
     }
 }
 
+fn first_boot(arguments: &RunArgs) -> Result<FirstBoot, CliError> {
+    let variable = std::env::var("TGSIGND_FIRST_BOOT").ok();
+    FirstBoot::new(arguments.first_boot, variable.as_deref(), chrono::Utc::now())
+        .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))
+}
+
 fn exit(error: &StartError) -> Exit {
     match error {
-        StartError::Configuration(_) => Exit::Configuration,
+        StartError::Configuration(_) | StartError::Backup(BootError::Configuration(_)) => Exit::Configuration,
         StartError::Datadir(DatadirError::Locked(_)) => Exit::TryAgain,
         _ => Exit::Failure,
     }

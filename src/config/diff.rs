@@ -68,7 +68,6 @@ impl Diff {
                 ("[telegram] connect", old.telegram.connect != new.telegram.connect),
                 ("[history]", old.history != new.history),
                 ("[ai]", old.ai != new.ai),
-                ("[backup]", old.backup != new.backup),
             ]),
             restart_needed: Self::restart_needed(old, new),
         }

@@ -73,6 +73,14 @@ pub fn accept(sources: Result<Sources, WorkdirError>) -> Result<Accepted, Reject
     Reader::default().accept(Arc::new(sources))
 }
 
+/// What the environment says alone, without any file; `None` when even that has errors.
+pub fn of_environment(environment: &BTreeMap<String, String>) -> Option<Snapshot> {
+    let mut environment = environment.clone();
+    environment.entry("TGSIGND_CONFIG".to_owned()).or_insert_with(|| "version = 1".to_owned());
+    let sources = Sources { files: BTreeMap::new(), environment };
+    Loader::default().load(&Arc::new(sources)).ok().map(|loaded| loaded.snapshot)
+}
+
 /// The `api_id` to connect with; `None` when the user has to get one first.
 pub fn api_id(snapshot: &Snapshot) -> Option<i32> {
     let simulated = !snapshot.telegram.test_data_centres.is_empty();

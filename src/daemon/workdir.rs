@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::backup::position::write_durably;
 use crate::config::{FileContent, Sources};
 
 /// Largest file that is read; a thousand tasks need about a third of it.
@@ -164,6 +165,24 @@ pub fn process_environment() -> BTreeMap<String, String> {
         .into_iter()
         .filter_map(|name| Some((name.to_owned(), std::env::var_os(name)?.to_string_lossy().into_owned())))
         .collect()
+}
+
+/// Makes the folder hold these files, by their relative paths, and no other `.toml` files. Each file is replaced at once; the
+/// caller sees to it that nobody reads in between.
+pub fn replace(workdir: &Path, files: &BTreeMap<String, Vec<u8>>) -> io::Result<()> {
+    fs::create_dir_all(workdir)?;
+    for (name, bytes) in files {
+        let path = workdir.join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        write_durably(&path, bytes)?;
+    }
+    let found = read(workdir, BTreeMap::new()).map_err(io::Error::other)?;
+    for name in found.files.keys().filter(|name| !files.contains_key(*name)) {
+        fs::remove_file(workdir.join(name))?;
+    }
+    Ok(())
 }
 
 fn explain(workdir: &Path, error: io::Error) -> WorkdirError {

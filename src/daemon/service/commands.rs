@@ -31,14 +31,13 @@ impl Service {
                 });
             }
             Request::BackupNow | Request::BackupResolve { .. } => {
-                let message = "the running daemon makes no backup itself; stop it, then run the command again".to_owned();
+                let message =
+                    "the running daemon makes no backup itself; stop it, then run the command again".to_owned();
                 let _ = call.replies.try_send(Reply::Refused { kind: RefusalKind::TryAgain, message });
             }
             Request::Reconnect { account } => {
                 info!(%account, "the session was renewed");
-                if let Some(handle) = self.accounts.get(&account) {
-                    handle.reconnect();
-                }
+                self.session_renewed(&account);
                 let _ = call.replies.try_send(Reply::Done);
             }
         }

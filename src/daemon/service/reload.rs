@@ -153,7 +153,7 @@ impl Service {
         self.removal = None;
         self.started_with.get_or_insert_with(|| Arc::clone(&snapshot));
         if let Some(keeper) = self.keep.as_ref().filter(|_| keep) {
-            keeper.send_replace(Some(sources));
+            keeper.send_replace(Some(Arc::clone(&sources)));
         }
         let config = &mut self.kernel.status().config;
         config.digest = Some(snapshot.digest.clone());
@@ -168,6 +168,9 @@ impl Service {
         }
         self.take_in(Event::Loaded { snapshot: Arc::clone(&snapshot), active_since });
         self.reach_accounts(&snapshot);
+        if let Some(link) = &self.backup {
+            link.handle.configured(sources, self.kernel.longest_window());
+        }
         Ok(())
     }
 

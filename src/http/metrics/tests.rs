@@ -92,9 +92,8 @@ fn fill_tasks(status: &mut Status) {
 }
 
 fn backup() -> BackupStatus {
-    let mut totals = BackupTotals { uploaded_bytes: 4096, ..BackupTotals::default() };
+    let mut totals = BackupTotals { uploaded_bytes: 4096, requests: 9, refused: 1, ..BackupTotals::default() };
     totals.attempts = [(BackupResult::Committed, 3), (BackupResult::Failed, 1)].into();
-    totals.requests = [("PUT".to_owned(), [(201, 6), (507, 1)].into())].into();
     BackupStatus {
         role: BackupRole::Holder,
         generation: Some(7),
