@@ -20,5 +20,6 @@ mod pages;
 mod proxy;
 mod reload;
 mod runs;
+mod sandbox;
 mod secrets;
 mod simulation;
