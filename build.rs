@@ -1,4 +1,5 @@
 //! Link options of the daemon.
+#![allow(clippy::disallowed_methods, reason = "cargo tells a build script what it needs in the environment")]
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

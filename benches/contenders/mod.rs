@@ -21,9 +21,6 @@ macro_rules! words {
     ($type:ident { $($variant:ident = $word:literal),+ }) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum $type { $($variant),+ }
-        impl $type {
-            pub(crate) const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
-        }
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.pad(match self { $(Self::$variant => $word),+ })
@@ -38,6 +35,10 @@ macro_rules! words {
     };
 }
 words!(Contender { Ours = "tgsignd", Heap = "heap", Stock = "stock" });
+impl Contender {
+    pub(crate) const ALL: [Self; 3] = [Self::Ours, Self::Heap, Self::Stock];
+}
+
 // Idle: once a day. Spread: once a minute each, spread over the seconds of the minute. Burst: all at one second.
 words!(Scene { Idle = "idle", Spread = "spread", Burst = "burst" });
 

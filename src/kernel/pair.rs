@@ -75,6 +75,11 @@ pub(super) struct Plan {
     pub(super) reason: Option<MissedReason>,
 }
 
+/// The first whole second after an instant: the first that can be a slot after it.
+fn second_after(instant: DateTime<Utc>) -> DateTime<Utc> {
+    Slot::at(instant).instant() + SECOND
+}
+
 impl Pair {
     pub(super) fn new(task: Arc<Task>, index: usize, since: DateTime<Utc>, position: Option<&Position>) -> Self {
         let handled = position.and_then(|position| position.last_slot);
@@ -125,7 +130,7 @@ impl Pair {
 
     /// The slots that have come and are not handled.
     pub(super) fn due(&self, now: DateTime<Utc>) -> LostSlots {
-        LostSlots::between(&self.timing(), self.floor + SECOND, now + SECOND)
+        LostSlots::between(&self.timing(), second_after(self.floor), second_after(now))
     }
 
     /// The slots before this one that are not handled.
@@ -189,7 +194,7 @@ impl Pair {
         };
         let handled = self.handled.map(Slot::instant);
         // Without a past, the first slot is the one after the floor.
-        let anchor = self.success_at.max(handled).unwrap_or(self.floor + SECOND - period);
+        let anchor = self.success_at.max(handled).unwrap_or(second_after(self.floor) - period);
         Cow::Owned(Timing { schedule: timing.schedule.anchored(anchor), ..timing.clone() })
     }
 

@@ -247,6 +247,17 @@ fn the_interval_is_the_longest_between_the_next_slots() {
 }
 
 #[test]
+fn a_slot_in_the_second_in_which_its_schedule_came_is_not_forgotten() {
+    let mut stage = Stage::new("22T05:59:59.400", "[tasks.t]\nschedule = '06:00'\njitter = '1h'\n");
+    stage.now = at("22T06:00:00.300");
+    stage.load("[tasks.t]\nschedule = '18:00'\n");
+    assert_eq!(stage.missed(), ["t/alice@22T06:00 Skipped"]);
+    stage.now = at("22T17:59:59.900");
+    stage.load("[tasks.t]\nschedule = '19:00'\n");
+    assert_eq!(stage.missed(), [""; 0], "it has not come yet");
+}
+
+#[test]
 fn a_period_is_counted_from_the_last_success() {
     let tables = "[tasks.t]\nevery = '20h'\nretry = { attempts = 1 }\n";
     let mut stage = Stage::new("22T00:00:00", tables);

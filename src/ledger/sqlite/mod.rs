@@ -130,7 +130,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn active(&mut self) -> Result<Vec<(ActivePair, DateTime<Utc>)>, LedgerError> {
-        self.atomic(|connection| history::active(connection))
+        self.atomic(history::active)
     }
 
     fn runs(&mut self, filter: &RunFilter) -> Result<Vec<RunRecord>, LedgerError> {
