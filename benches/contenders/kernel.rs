@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tgsignd::config::{
-    Account, ChatRef, Connect, Guard, History, Http, Listen, Log, LogFormat, Retry, Snapshot, Task, Telegram,
+    Account, ChatRef, Connect, Guard, History, Http, Listen, Log, LogFormat, Retry, RetryFrom, Snapshot, Task, Telegram,
 };
 use tgsignd::daemon::ticker::Ticker;
 use tgsignd::kernel::status::{Build, Status};
@@ -43,9 +43,10 @@ fn snapshot(scene: Scene, tasks: usize, start: DateTime<Utc>) -> Snapshot {
         },
         once_per_day: false,
         timeout: Duration::from_mins(3),
-        retry: Retry { attempts: 1, delay: Duration::ZERO },
+        retry: Retry { attempts: 1, delay: Duration::ZERO, from: RetryFrom::Start },
         chat: ChatRef::Id(1),
         topic: None,
+        post_gap: Duration::ZERO,
         delete_after: None,
         script: Arc::clone(&script),
         fingerprint: number.to_string(),

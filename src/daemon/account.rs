@@ -23,7 +23,7 @@ use crate::telegram::connection::{Connection, Settings};
 use crate::telegram::data_centre::DataCentres;
 use crate::telegram::error::CallError;
 use crate::telegram::history;
-use crate::telegram::run::stopped;
+use crate::telegram::run::{Posts, stopped};
 use crate::telegram::session::{SessionError, SessionFile};
 
 /// How long an idle connection of `connect = "on-demand"` stays open: long enough for the next task in the queue, short
@@ -48,6 +48,8 @@ pub struct Reach {
     pub connect: Connect,
     /// Models that its conversations may ask.
     pub ai: Option<Ai>,
+    /// Shortest time between own messages in a group.
+    pub post_gap: Duration,
 }
 
 /// What all actors share.
@@ -172,12 +174,23 @@ pub(super) struct Account {
     /// Held while connected on demand.
     place: Option<OwnedSemaphorePermit>,
     pub(super) status: AccountStatus,
+    /// When it wrote in its groups last.
+    pub(super) posts: Arc<Posts>,
 }
 
 impl Account {
     /// An account without a connection.
     fn new(name: AccountName, reach: watch::Receiver<Reach>, shared: Arc<Shared>) -> Self {
-        Self { name, reach, shared, connection: None, lock: None, place: None, status: AccountStatus::default() }
+        Self {
+            name,
+            reach,
+            shared,
+            connection: None,
+            lock: None,
+            place: None,
+            status: AccountStatus::default(),
+            posts: Arc::default(),
+        }
     }
 
     async fn work(mut self, mut queue: mpsc::UnboundedReceiver<Job>) {

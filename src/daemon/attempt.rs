@@ -15,15 +15,16 @@ use self::end::{End, judge, keep, no_connection, record, verdict};
 use super::account::{Account, Ended, RunReply};
 use super::advice::Advice;
 use super::recorder::RunRecorder;
-use crate::config::ChatRef;
+use crate::config::{ChatRef, RetryFrom};
 use crate::kernel::random_id::random_id;
 use crate::kernel::record::{Claim, ClaimHistory, ClaimResult, Trigger};
-use crate::kernel::resume::resume_at;
+use crate::kernel::resume::{inherited, resume_at};
 use crate::kernel::{Event, RunOrder, Work};
 use crate::ledger::LedgerError;
 use crate::names::{RunId, Slot};
 use crate::schedule::MissedPolicy;
 use crate::script::{JournalMark, Outcome, Script, Verdict};
+use crate::telegram::pages::Reach;
 use crate::telegram::run::{self, Plan, RunError, stopped};
 
 /// How long a person who asked for a run waits for a connection.
@@ -52,6 +53,8 @@ struct Attempt {
     since: DateTime<Utc>,
     /// An earlier process claimed the slot.
     taken_up: bool,
+    /// It goes on where the attempt before it could not.
+    inherits: bool,
 }
 
 /// Carries an order out and tells the kernel, whatever happens.
@@ -124,6 +127,7 @@ async fn claim(account: &Account, mut order: RunOrder) -> Result<Attempt, String
                     journal: Vec::new(),
                     since: claimed_at,
                     taken_up: false,
+                    inherits: false,
                 });
             }
             // Who asks twice within a second wants two runs.
@@ -173,18 +177,29 @@ fn kept(history: &ClaimHistory) -> Result<Kept, String> {
 
 fn again(order: RunOrder, run_id: RunId, number: u32, history: &ClaimHistory) -> Result<Attempt, String> {
     let (kept, claimed_at) = (kept(history)?, history.claim.claimed_at);
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal: Vec::new(), since: Utc::now(), taken_up: false })
+    let journal = match order.task.retry.from {
+        RetryFrom::Start => Vec::new(),
+        RetryFrom::Step => inherited(history),
+    };
+    let inherits = !journal.is_empty();
+    let since = if inherits { claimed_at } else { Utc::now() };
+    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: false, inherits })
 }
 
 /// What a crash left behind goes on where its journal ends.
 fn take_up(order: RunOrder, history: &ClaimHistory) -> Result<Attempt, String> {
     let number = history.attempts.last().map_or(1, |last| last.attempt + 1);
     let entries: Vec<_> = history.journal.iter().filter(|entry| entry.attempt == number).collect();
-    let since = entries.first().map_or_else(Utc::now, |entry| entry.at);
+    // What it went on with was written down again when it began.
+    let inherits = number > 1 && order.task.retry.from == RetryFrom::Step;
+    let since = match entries.first() {
+        Some(_) if inherits => history.claim.claimed_at,
+        first => first.map_or_else(Utc::now, |entry| entry.at),
+    };
     let journal = entries.iter().map(|entry| entry.mark.clone()).collect();
     let (kept, claimed_at, run_id) = (kept(history)?, history.claim.claimed_at, history.claim.run_id.clone());
     warn!(run_id = %run_id, "taking up a run that was cut off");
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: true })
+    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: true, inherits: false })
 }
 
 async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended>, String> {
@@ -196,6 +211,9 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended
         attempt.number,
         &attempt.kept.script,
     );
+    if attempt.inherits {
+        recorder.inherit(&attempt.journal).await?;
+    }
     let stale = attempt.taken_up && Utc::now() > window_end(&attempt.order);
     let connected = account.connect_until(patience(&attempt.order)).await;
     if *account.shared.stop.borrow() {
@@ -205,7 +223,7 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended
     let end = match connected {
         Err(error) => {
             recorder.remark(error.to_string());
-            no_connection(&error, !attempt.journal.is_empty())
+            no_connection(&error, attempt.taken_up && !attempt.journal.is_empty())
         }
         Ok(()) if stale && attempt.journal.is_empty() => {
             let reason = "the daemon was stopped before anything was sent, and the task's window has passed";
@@ -259,6 +277,12 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
     let (key, number, kept) = (attempt.order.key.clone(), attempt.number, attempt.kept.clone());
     let (timeout, journal, since) = (attempt.order.task.timeout, attempt.journal.clone(), attempt.since);
     let advice = Advice::new(account.reach.borrow().ai.clone(), Arc::clone(&account.shared.model_calls));
+    let (post_gap, reach) = {
+        let how = account.reach.borrow();
+        let reach = if how.data_centres.is_simulated() { Reach::Anywhere } else { Reach::Public };
+        (how.post_gap.max(attempt.order.task.post_gap), reach)
+    };
+    let posts = Arc::clone(&account.posts);
     let conversation = async move {
         let plan = Plan {
             chat: &kept.chat,
@@ -268,6 +292,9 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
             random_id: &|step| random_id(&secret, &key, number, step),
             seed: random_id(&secret, &key, number, usize::MAX).cast_unsigned(),
             advisor: &advice,
+            posts: &posts,
+            post_gap,
+            reach,
             journal,
             since,
         };
@@ -316,6 +343,9 @@ async fn history_says(
         random_id: &|_| 0,
         seed: 0,
         advisor: &Advice::new(None, Arc::clone(&account.shared.model_calls)),
+        posts: &account.posts,
+        post_gap: Duration::ZERO,
+        reach: Reach::Public,
         journal: journal.to_vec(),
         since,
     };
@@ -352,14 +382,22 @@ async fn review(account: &mut Account, order: RunOrder, history: ClaimHistory) -
             record.ended_at = Utc::now();
             None
         }
-        Ok(None) => resume_at(&record, order.task.retry, true, Utc::now()),
+        Ok(None) => resume_at(&record, order.task.retry, retry_end(&order), true, Utc::now()),
         Err(error) => {
             warn!(%error, "the history cannot be read");
-            resume_at(&record, order.task.retry, true, Utc::now())
+            resume_at(&record, order.task.retry, retry_end(&order), true, Utc::now())
         }
     };
     let record = keep(account, record, Vec::new()).await?;
     Ok(Some(Ended { record, unreachable: false }))
+}
+
+/// Until when a failed attempt may be followed by another one.
+fn retry_end(order: &RunOrder) -> Option<DateTime<Utc>> {
+    match order.task.timing.missed {
+        MissedPolicy::RunOnce { within } => Some(order.key.slot.instant() + within),
+        MissedPolicy::Skip => None,
+    }
 }
 
 /// Until when the slot may still be performed.

@@ -37,6 +37,20 @@ impl RunRecorder {
         Self { ledger, run_id, attempt, steps, transcript, error_codes: Vec::new(), account_trouble: None }
     }
 
+    /// Keeps what another attempt did as the beginning of this one.
+    pub(super) async fn inherit(&mut self, marks: &[JournalMark]) -> Result<(), String> {
+        for mark in marks {
+            self.keep(mark, None).await?;
+        }
+        self.remark("goes on where the attempt before could not");
+        Ok(())
+    }
+
+    async fn keep(&self, mark: &JournalMark, random_id: Option<i64>) -> Result<(), String> {
+        let entry = JournalEntry { at: Utc::now(), attempt: self.attempt, mark: mark.clone(), random_id };
+        self.ledger.journal(self.run_id.clone(), entry).await.map_err(|error| error.to_string())
+    }
+
     /// The last line.
     pub(super) fn outcome(&mut self, verdict: &Verdict) {
         self.line(TranscriptEvent::Outcome { outcome: verdict.outcome, text: verdict.reason.clone() });
@@ -62,7 +76,11 @@ fn describe(step: &Step) -> String {
         Verb::Reply { texts, .. } => format!("reply {}", any_of(texts.iter().map(Template::source))),
         Verb::Start(parameter) => format!("start {parameter}"),
         Verb::Dice(emoji) => format!("dice {emoji}"),
-        Verb::Click(patterns) => format!("click {}", any_of(patterns.iter().map(ToString::to_string))),
+        Verb::Click(targets) => format!("click {}", any_of(targets.iter().map(ToString::to_string))),
+        Verb::Open(targets, _) => format!("open {}", any_of(targets.iter().map(ToString::to_string))),
+        Verb::Vote(targets) => format!("vote {}", any_of(targets.iter().map(ToString::to_string))),
+        Verb::Forward { pattern, from: None } => format!("forward {pattern}"),
+        Verb::Forward { pattern, from: Some(chat) } => format!("forward {pattern} from {chat}"),
         Verb::Choose => "choose".to_owned(),
         Verb::Solve => "solve".to_owned(),
         Verb::Quiet(quiet) => describe_quiet(*quiet).to_owned(),
@@ -98,8 +116,7 @@ impl Recorder for RunRecorder {
             debug!(step, "step");
             self.line(TranscriptEvent::Step { step: *step, attempt: self.attempt, text });
         }
-        let entry = JournalEntry { at: Utc::now(), attempt: self.attempt, mark: mark.clone(), random_id };
-        self.ledger.journal(self.run_id.clone(), entry).await.map_err(|error| error.to_string())
+        self.keep(mark, random_id).await
     }
 
     fn note(&mut self, note: Note<'_>) {
@@ -121,6 +138,7 @@ impl Recorder for RunRecorder {
                     Err(reason) => format!("no model answered: {reason}"),
                 },
             },
+            Note::Remark(text) => TranscriptEvent::Note { text: text.to_owned() },
             Note::Done(quiet) => TranscriptEvent::Note { text: format!("done: {}", describe_quiet(quiet)) },
             Note::Popup(popup) => TranscriptEvent::Popup { text: popup.text.clone().unwrap_or_default() },
             Note::Trouble(error) => {

@@ -5,13 +5,15 @@ use grammers_tl_types as tl;
 use super::connection::Connection;
 use super::error::CallError;
 use super::messages::Chat;
+use super::peer::Peer;
 use crate::script::Outgoing;
 
-/// Sends a message, in the topic of the chat if it has one.
+/// Sends a message, in the topic of the chat if it has one. `original` is what is forwarded.
 pub async fn send(
     connection: &Connection,
     chat: &Chat,
     message: &Outgoing,
+    original: Option<(Peer, i32)>,
     random_id: i64,
 ) -> Result<tl::enums::Updates, CallError> {
     match message {
@@ -24,6 +26,12 @@ pub async fn send(
             connection.call(&tl::functions::messages::StartBot { bot, peer, random_id, start_param }).await
         }
         Outgoing::Dice(emoji) => connection.call(&dice(chat, emoji, random_id)).await,
+        Outgoing::Forward(_) => {
+            let Some((from, message_id)) = original else {
+                return Err(CallError::Refused { code: 400, name: "MESSAGE_ID_INVALID".to_owned() });
+            };
+            connection.call(&forwarded(chat, from, message_id, random_id)).await
+        }
     }
 }
 
@@ -99,6 +107,33 @@ fn dice(chat: &Chat, emoji: &str, random_id: i64) -> tl::functions::messages::Se
         send_as: None,
         quick_reply_shortcut: None,
         effect: None,
+        allow_paid_stars: None,
+        suggested_post: None,
+    }
+}
+
+fn forwarded(chat: &Chat, from: Peer, message_id: i32, random_id: i64) -> tl::functions::messages::ForwardMessages {
+    tl::functions::messages::ForwardMessages {
+        silent: false,
+        background: false,
+        with_my_score: false,
+        drop_author: false,
+        drop_media_captions: false,
+        noforwards: false,
+        allow_paid_floodskip: false,
+        from_ephemeral: false,
+        from_peer: from.input(),
+        id: vec![message_id],
+        random_id: vec![random_id],
+        to_peer: chat.peer.input(),
+        top_msg_id: chat.topic.filter(|topic| *topic != 1),
+        reply_to: None,
+        schedule_date: None,
+        schedule_repeat_period: None,
+        send_as: None,
+        quick_reply_shortcut: None,
+        effect: None,
+        video_timestamp: None,
         allow_paid_stars: None,
         suggested_post: None,
     }

@@ -34,6 +34,7 @@ const SECRET: Shape = Shape::Either {
             ],
             exactly_one: &["file", "env", "credential"],
             later: &[],
+            never: None,
             definition: None,
         }),
     ],
@@ -165,6 +166,11 @@ pub(in crate::config) static ACCOUNT: TableKeys = TableKeys::new(
             Shape::Table(&AT_MOST),
             "The most attempts that are begun in a time; what comes on top waits, and is missed when its window passes.",
         ),
+        Key::new(
+            "post_gap",
+            Shape::Duration { least: 1, most: 60 * 60 },
+            "Shortest time between own messages in one group; no task can lower it. Default: 3s.",
+        ),
     ],
 );
 
@@ -242,5 +248,6 @@ pub(in crate::config) static FILE: TableKeys = TableKeys {
     ],
     exactly_one: &[],
     later: &["backup"],
+    never: None,
     definition: None,
 };

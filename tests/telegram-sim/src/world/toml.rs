@@ -77,6 +77,8 @@ struct RawGroup {
     bots: Vec<String>,
     #[serde(default)]
     topics: Vec<RawTopic>,
+    #[serde(default)]
+    muted: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +86,7 @@ struct RawGroup {
 enum RawGroupKind {
     Group,
     Supergroup,
+    Channel,
 }
 
 #[derive(Deserialize)]
@@ -211,14 +214,17 @@ impl RawBot {
 
 impl RawGroup {
     fn group(self, name: &str) -> Group {
+        let broadcast = matches!(self.kind, RawGroupKind::Channel);
         let kind = match self.kind {
             RawGroupKind::Group => GroupKind::Basic,
-            RawGroupKind::Supergroup => GroupKind::Supergroup,
+            RawGroupKind::Supergroup | RawGroupKind::Channel => GroupKind::Supergroup,
         };
         let mut group = Group::new(name, kind);
         group.title = self.title.unwrap_or(group.title);
         group.username = self.username;
         group.id = self.id;
+        group.broadcast = broadcast;
+        group.muted = self.muted;
         group.members = self.members;
         group.bots = self.bots;
         group.topics = self.topics.into_iter().map(|topic| (topic.id, topic.title)).collect();
@@ -288,7 +294,7 @@ mod tests {
         let rule = |lines: &str| format!("[bots.b]\nusername = \"some_bot\"\n[[bots.b.on]]\n{lines}");
         let message = |lines: &str| World::from_toml(&rule(lines)).unwrap_err().to_string();
         assert!(World::from_toml(&rule("text = \"/x/i\"\nsend = { text = \"y\" }")).is_ok());
-        assert!(message("send = { text = \"y\" }").contains("exactly one of text, button, start and dice"));
+        assert!(message("send = { text = \"y\" }").contains("exactly one of text, button"));
         assert!(message("text = \"a\"\nstart = \"b\"\nsend = { text = \"y\" }").contains("exactly one of"));
         assert!(message("text = \"a\"").contains("does nothing"));
         assert!(message("text = \"/(/\"\nsend = { text = \"y\" }").starts_with("line 4, column 8: bots.b: \"/(/\""));
