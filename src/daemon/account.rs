@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::attempt;
+use super::rehearsal::{Rehearsal, rehearse};
 use crate::ai::Budget;
 use crate::config::{Ai, Connect, Task};
 use crate::kernel::record::{Instance, RunRecord};
@@ -96,6 +97,13 @@ pub enum Job {
         order: Box<RunOrder>,
         /// To whoever asked for it.
         reply: Option<mpsc::Sender<RunReply>>,
+    },
+    /// Say what a run would do, and do nothing.
+    Rehearse {
+        /// Of what.
+        task: Arc<Task>,
+        /// To whoever asked for it.
+        reply: mpsc::Sender<Result<Rehearsal, String>>,
     },
     /// Delete own messages.
     Delete {
@@ -248,6 +256,9 @@ impl Account {
                 let span =
                     info_span!("run", run_id = tracing::field::Empty, task = %order.key.task, slot = %order.key.slot);
                 attempt::carry_out(self, *order, reply).instrument(span).await;
+            }
+            Job::Rehearse { task, reply } => {
+                let _ = reply.send(rehearse(self, &task).await).await;
             }
             Job::Delete { task, messages } => {
                 if let Err(error) = self.delete(&task, messages).await {

@@ -9,7 +9,7 @@ use crate::kernel::record::JournalEntry;
 use crate::ledger::LedgerHandle;
 use crate::ledger::transcript::{Transcript, TranscriptEvent, TranscriptLine};
 use crate::names::RunId;
-use crate::script::{Answer, ChatMessage, JournalMark, Quiet, Script, Step, Template, Verb, Verdict};
+use crate::script::{Answer, ChatMessage, JournalMark, Script, Verdict};
 use crate::telegram::error::CallError;
 use crate::telegram::run::{Note, Recorder};
 
@@ -33,7 +33,7 @@ impl RunRecorder {
         let transcript = Transcript::create(folder, &run_id)
             .inspect_err(|error| warn!(%error, folder = %folder.display(), "this run has no transcript"))
             .ok();
-        let steps = script.steps.iter().map(describe).collect();
+        let steps = script.steps.iter().map(|step| format!("{} {}", step.place, step.verb)).collect();
         Self { ledger, run_id, attempt, steps, transcript, error_codes: Vec::new(), account_trouble: None }
     }
 
@@ -70,41 +70,6 @@ impl RunRecorder {
     }
 }
 
-fn describe(step: &Step) -> String {
-    let what = match &step.verb {
-        Verb::Send(texts) => format!("send {}", any_of(texts.iter().map(Template::source))),
-        Verb::Reply { texts, .. } => format!("reply {}", any_of(texts.iter().map(Template::source))),
-        Verb::Start(parameter) => format!("start {parameter}"),
-        Verb::Dice(emoji) => format!("dice {emoji}"),
-        Verb::Click(targets) => format!("click {}", any_of(targets.iter().map(ToString::to_string))),
-        Verb::Open(targets, _) => format!("open {}", any_of(targets.iter().map(ToString::to_string))),
-        Verb::Vote(targets) => format!("vote {}", any_of(targets.iter().map(ToString::to_string))),
-        Verb::Forward { pattern, from: None } => format!("forward {pattern}"),
-        Verb::Forward { pattern, from: Some(chat) } => format!("forward {pattern} from {chat}"),
-        Verb::Choose => "choose".to_owned(),
-        Verb::Solve => "solve".to_owned(),
-        Verb::Quiet(quiet) => describe_quiet(*quiet).to_owned(),
-        Verb::ChooseByPicture(_) => "choose by the picture".to_owned(),
-        Verb::Read { .. } => "read the picture".to_owned(),
-        // Only what acts gets into the journal, and with it into the transcript.
-        _ => String::new(),
-    };
-    format!("{} {what}", step.place)
-}
-
-fn describe_quiet(quiet: Quiet) -> &'static str {
-    match quiet {
-        Quiet::ReadHistory => "read the history",
-        Quiet::Delete => "delete our messages",
-        Quiet::Join => "join",
-        Quiet::Leave => "leave",
-    }
-}
-
-fn any_of(texts: impl Iterator<Item = String>) -> String {
-    texts.collect::<Vec<_>>().join(" or ")
-}
-
 fn labels(message: &ChatMessage) -> Vec<Vec<String>> {
     message.keyboard.iter().map(|row| row.iter().map(|button| button.text.clone()).collect()).collect()
 }
@@ -139,7 +104,7 @@ impl Recorder for RunRecorder {
                 },
             },
             Note::Remark(text) => TranscriptEvent::Note { text: text.to_owned() },
-            Note::Done(quiet) => TranscriptEvent::Note { text: format!("done: {}", describe_quiet(quiet)) },
+            Note::Done(quiet) => TranscriptEvent::Note { text: format!("done: {}", quiet) },
             Note::Popup(popup) => TranscriptEvent::Popup { text: popup.text.clone().unwrap_or_default() },
             Note::Trouble(error) => {
                 warn!(%error, "trouble with Telegram");

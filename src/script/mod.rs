@@ -3,6 +3,7 @@
 //! | file | what it owns |
 //! |---|---|
 //! | `step` | the validated script of a task |
+//! | `describe` | steps in a few words |
 //! | `unroll` | branches and repetitions as one list of steps |
 //! | `template` | texts with captures in them, and what a run remembers |
 //! | `pattern`, `text` | literals and regular expressions, and what is ignored when texts are compared |
@@ -24,6 +25,7 @@ mod arithmetic;
 mod classify;
 mod consult;
 mod conversation;
+mod describe;
 mod host;
 mod inbox;
 mod keyboard;

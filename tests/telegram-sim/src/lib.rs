@@ -51,6 +51,7 @@ mod srp;
 mod state;
 mod tl;
 mod transport;
+pub mod trial;
 mod world;
 
 pub use bot::{

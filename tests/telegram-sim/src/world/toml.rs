@@ -99,17 +99,23 @@ struct RawTopic {
 impl World {
     /// Reads a world from TOML. Picture files are looked for in the current directory.
     pub fn from_toml(text: &str) -> Result<Self, WorldError> {
-        Self::from_toml_in(text, Path::new("."))
+        Self::from_toml_in(text, Path::new("."), None)
+    }
+
+    /// Reads a world whose TOML leaves an account out, unless it does define one of that name after all. Picture files are
+    /// looked for in `directory`.
+    pub fn from_toml_with(text: &str, directory: &Path, account: Account) -> Result<Self, WorldError> {
+        Self::from_toml_in(text, directory, Some(account))
     }
 
     /// Reads a world from a file. Picture files are looked for beside it.
     pub fn from_file(path: &Path) -> Result<Self, WorldError> {
         let text =
             std::fs::read_to_string(path).map_err(|error| WorldError::new("", format!("cannot be read: {error}")))?;
-        Self::from_toml_in(&text, path.parent().unwrap_or(Path::new(".")))
+        Self::from_toml_in(&text, path.parent().unwrap_or(Path::new(".")), None)
     }
 
-    fn from_toml_in(text: &str, directory: &Path) -> Result<Self, WorldError> {
+    fn from_toml_in(text: &str, directory: &Path, extra: Option<Account>) -> Result<Self, WorldError> {
         let raw: RawWorld = toml::from_str(text).map_err(|error| WorldError {
             position: error.span().map(|span| position(text, span.start)),
             path: String::new(),
@@ -124,6 +130,9 @@ impl World {
         for (name, raw) in raw.accounts {
             places.insert(format!("accounts.{name}"), raw.span());
             world = world.account(raw.into_inner().account(&name));
+        }
+        if let Some(extra) = extra.filter(|extra| world.accounts.iter().all(|account| account.name != extra.name)) {
+            world = world.account(extra);
         }
         let reader = Reader::new(directory);
         for (name, raw) in raw.bots {
