@@ -8,6 +8,7 @@ mod differential;
 mod ending;
 mod faults;
 mod flows;
+mod fuzzing;
 mod groups;
 mod kit;
 mod layers;

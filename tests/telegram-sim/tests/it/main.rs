@@ -6,6 +6,7 @@ mod faults;
 mod groups;
 mod hostile;
 mod login;
+mod media;
 mod private;
 mod support;
 mod updates;
