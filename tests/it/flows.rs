@@ -38,7 +38,7 @@ async fn play_with(name: &str, flow: &str, bot: &str) -> (RunRecord, DataCentre,
 }
 
 /// As [`play_with`], after something was said in the world.
-async fn play_after(
+pub(crate) async fn play_after(
     name: &str,
     flow: &str,
     bot: &str,

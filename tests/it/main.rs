@@ -19,6 +19,7 @@ mod once;
 mod opening;
 mod output;
 mod pages;
+mod peers;
 mod proxy;
 mod reload;
 mod runs;

@@ -6,7 +6,8 @@ use telegram_sim::{Event, World};
 
 use crate::kit::{Https, Stage, authority, ok};
 
-const ALICE: &str = "[accounts.alice]\nphone = \"+10000000001\"\nuser_id = 1001\nfirst_name = \"Alice\"\n";
+const ALICE: &str =
+    "[accounts.alice]\nphone = \"+10000000001\"\nuser_id = 1001\nfirst_name = \"Alice\"\nsigned_in = true\n";
 
 fn flow(name: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/flows").join(name);

@@ -54,11 +54,10 @@ impl Service {
         };
         for account in accounts {
             let (sender, mut answers) = mpsc::channel(1);
-            let given = self
-                .accounts
-                .get(&account)
-                .map(|handle| handle.give(Job::Rehearse { task: Arc::clone(&task), reply: sender }));
-            drop(given);
+            // Whoever cannot take it drops the sender, and that is the answer.
+            if let Some(handle) = self.account(&account) {
+                let _ = handle.give(Job::Rehearse { task: Arc::clone(&task), reply: sender });
+            }
             let replies = replies.clone();
             self.chores.spawn(async move {
                 let reply = match answers.recv().await {
@@ -68,7 +67,7 @@ impl Service {
                     }
                     None => Reply::Refused {
                         kind: RefusalKind::TryAgain,
-                        message: format!("{account}: the account's task has ended"),
+                        message: format!("{account}: the account cannot be reached"),
                     },
                 };
                 let _ = replies.send(reply).await;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tgsignd::script::{
     Act, Answer, Button, ButtonKind, Cell, ChatMessage, Command, Conversation, Input, JournalMark, Link, Media, Memory,
-    Mention, Outcome, OutcomeRules, Outgoing, Page, Part, PartKind, Pattern, Place, Popup, Press, Proof, Quiet, Refusal,
-    Script, Sender, Target, Template, Verb, Verdict, Word, amounts, classify, unroll,
+    Mention, Outcome, OutcomeRules, Outgoing, Page, Part, PartKind, Pattern, Place, Popup, Press, Proof, Quiet,
+    Refusal, Script, Sender, Target, Template, Verb, Verdict, Word, amounts, classify, unroll,
 };
 
 const TEXTS: [&str; 14] = [

@@ -42,7 +42,11 @@ async fn the_pictures_of_an_album_have_a_number_in_common() {
 async fn files_are_fetched_with_the_hash_of_their_reader() {
     let (centre, alice, mut heard) = stage().await;
     let file = Document::new("a.txt", "text/plain", b"hello".repeat(2000));
-    centre.bot_says("checkin", "alice", Content { media: Some(Media::Document(file.clone().into())), ..Content::text("f") });
+    centre.bot_says(
+        "checkin",
+        "alice",
+        Content { media: Some(Media::Document(file.clone().into())), ..Content::text("f") },
+    );
     let message = next_message(&mut heard).await;
     let Some(tl::enums::MessageMedia::Document(media)) = &raw(&message).media else { panic!("{message:?}") };
     let Some(tl::enums::Document::Document(document)) = &media.document else { panic!("{media:?}") };
@@ -111,7 +115,8 @@ async fn a_login_button_tells_its_page_who_opens_it() {
         panic!("{message:?}")
     };
     let tl::enums::KeyboardInlineButtonRow::Row(row) = &markup.rows[0];
-    let kinds: Vec<_> = row.buttons.iter().map(|tl::enums::KeyboardInlineButton::Button(button)| &button.r#type).collect();
+    let kinds: Vec<_> =
+        row.buttons.iter().map(|tl::enums::KeyboardInlineButton::Button(button)| &button.r#type).collect();
     use tl::enums::InlineButtonType as Kind;
     assert!(matches!(kinds.as_slice(), [Kind::UrlAuth(_), Kind::Url(_), Kind::WebView(_)]), "{kinds:?}");
     let request = |button_id| tl::functions::messages::RequestUrlAuth {
@@ -140,9 +145,8 @@ async fn a_login_button_tells_its_page_who_opens_it() {
 
 #[tokio::test]
 async fn only_bots_post_in_a_channel_and_the_silenced_are_refused() {
-    let world = world()
-        .group(telegram_sim::Group::channel("news").username("sim_news").member("alice").bot("checkin"))
-        .group(
+    let world =
+        world().group(telegram_sim::Group::channel("news").username("sim_news").member("alice").bot("checkin")).group(
             telegram_sim::Group::new("quiet", telegram_sim::GroupKind::Supergroup)
                 .username("sim_quiet")
                 .member("alice")
