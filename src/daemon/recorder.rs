@@ -104,7 +104,7 @@ impl Recorder for RunRecorder {
                 },
             },
             Note::Remark(text) => TranscriptEvent::Note { text: text.to_owned() },
-            Note::Done(quiet) => TranscriptEvent::Note { text: format!("done: {}", quiet) },
+            Note::Done(quiet) => TranscriptEvent::Note { text: format!("done: {quiet}") },
             Note::Popup(popup) => TranscriptEvent::Popup { text: popup.text.clone().unwrap_or_default() },
             Note::Trouble(error) => {
                 warn!(%error, "trouble with Telegram");

@@ -54,62 +54,55 @@ fn reply_header(chat: &Chat, reply_to: Option<i32>) -> Option<tl::enums::InputRe
     reply_to.or(topic).map(header)
 }
 
+/// A request that adds a message, with nothing out of the ordinary about it.
+macro_rules! ordinary {
+    ($method:ident { $($field:ident: $value:expr),* $(,)? }) => {
+        tl::functions::messages::$method {
+            $($field: $value,)*
+            silent: false,
+            background: false,
+            clear_draft: false,
+            noforwards: false,
+            update_stickersets_order: false,
+            invert_media: false,
+            allow_paid_floodskip: false,
+            reply_markup: None,
+            entities: None,
+            schedule_date: None,
+            schedule_repeat_period: None,
+            send_as: None,
+            quick_reply_shortcut: None,
+            effect: None,
+            allow_paid_stars: None,
+            suggested_post: None,
+        }
+    };
+}
+
 fn text_message(
     chat: &Chat,
     text: &str,
     reply_to: Option<i32>,
     random_id: i64,
 ) -> tl::functions::messages::SendMessage {
-    tl::functions::messages::SendMessage {
+    ordinary!(SendMessage {
         no_webpage: true,
-        silent: false,
-        background: false,
-        clear_draft: false,
-        noforwards: false,
-        update_stickersets_order: false,
-        invert_media: false,
-        allow_paid_floodskip: false,
         peer: chat.peer.input(),
         reply_to: reply_header(chat, reply_to),
         message: text.to_owned(),
-        random_id,
-        reply_markup: None,
-        entities: None,
-        schedule_date: None,
-        schedule_repeat_period: None,
-        send_as: None,
-        quick_reply_shortcut: None,
-        effect: None,
-        allow_paid_stars: None,
-        suggested_post: None,
+        random_id: random_id,
         rich_message: None,
-    }
+    })
 }
 
 fn dice(chat: &Chat, emoji: &str, random_id: i64) -> tl::functions::messages::SendMedia {
-    tl::functions::messages::SendMedia {
-        silent: false,
-        background: false,
-        clear_draft: false,
-        noforwards: false,
-        update_stickersets_order: false,
-        invert_media: false,
-        allow_paid_floodskip: false,
+    ordinary!(SendMedia {
         peer: chat.peer.input(),
         reply_to: reply_header(chat, None),
         media: tl::types::InputMediaDice { emoticon: emoji.to_owned() }.into(),
         message: String::new(),
-        random_id,
-        reply_markup: None,
-        entities: None,
-        schedule_date: None,
-        schedule_repeat_period: None,
-        send_as: None,
-        quick_reply_shortcut: None,
-        effect: None,
-        allow_paid_stars: None,
-        suggested_post: None,
-    }
+        random_id: random_id,
+    })
 }
 
 fn forwarded(chat: &Chat, from: Peer, message_id: i32, random_id: i64) -> tl::functions::messages::ForwardMessages {

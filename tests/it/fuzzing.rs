@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 #[path = "../fuzz/src/interpreter.rs"]
+#[allow(unreachable_pub, reason = "it is the fuzz package's library too")]
 mod interpreter;
 
 /// Bytes that look random and are the same on every run.

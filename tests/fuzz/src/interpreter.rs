@@ -53,7 +53,7 @@ impl Bytes<'_> {
 
     /// One of the usual texts, or whatever the bytes spell.
     fn text(&mut self) -> String {
-        if self.next() % 4 != 0 {
+        if !self.next().is_multiple_of(4) {
             return self.one(&TEXTS).to_owned();
         }
         let length = usize::from(self.next()).min(self.0.len());
@@ -64,7 +64,7 @@ impl Bytes<'_> {
 
     fn pattern(&mut self) -> Pattern {
         let usual = self.one(&PATTERNS);
-        let written = if self.next() % 8 == 0 { self.text() } else { usual.to_owned() };
+        let written = if self.next().is_multiple_of(8) { self.text() } else { usual.to_owned() };
         Pattern::parse(&written).or_else(|_| Pattern::parse(usual)).unwrap_or_else(|_| unreachable!("they are valid"))
     }
 
@@ -123,7 +123,7 @@ impl Bytes<'_> {
             _ => PartKind::Step(self.verb()),
         };
         let within = self.flag().then(|| Duration::from_secs(u64::from(self.next() % 60)));
-        let instead = if depth > 0 && self.next() % 6 == 0 { self.parts(depth - 1) } else { Vec::new() };
+        let instead = if depth > 0 && self.next().is_multiple_of(6) { self.parts(depth - 1) } else { Vec::new() };
         Part { kind, within, optional: self.flag(), instead }
     }
 
@@ -153,7 +153,7 @@ impl Bytes<'_> {
         ChatMessage {
             id: i32::from(self.next()),
             from,
-            outgoing: self.next() % 8 == 0,
+            outgoing: self.next().is_multiple_of(8),
             date: START + i64::from(self.next() % 30),
             edited: self.flag().then(|| START + i64::from(self.next() % 40)),
             text: self.text(),
@@ -161,7 +161,7 @@ impl Bytes<'_> {
             media: self.one(&[Media::None, Media::None, Media::Photo, Media::Document, Media::Dice, Media::Other]),
             reply_to: self.flag().then(|| i32::from(self.next())),
             mention: self.one(&[Mention::Nobody, Mention::Nobody, Mention::Me, Mention::Others]),
-            forwarded: self.next() % 8 == 0,
+            forwarded: self.next().is_multiple_of(8),
         }
     }
 
@@ -189,7 +189,7 @@ impl Bytes<'_> {
 
     /// What may happen, most of the time about the step that is under way.
     fn input(&mut self, current: usize) -> Input {
-        let step = if self.next() % 4 == 0 { self.below(12) } else { current };
+        let step = if self.next().is_multiple_of(4) { self.below(12) } else { current };
         match self.next() % 18 {
             0 => Input::Started { history: self.messages() },
             1 => {
@@ -216,7 +216,7 @@ impl Bytes<'_> {
             11 => Input::Deleted(vec![i32::from(self.next())]),
             12 => Input::TimerFired,
             13 => Input::Edited(self.message()),
-            14 if self.next() % 8 == 0 => Input::Expired,
+            14 if self.next().is_multiple_of(8) => Input::Expired,
             _ => Input::Message(self.message()),
         }
     }
@@ -280,7 +280,8 @@ pub fn play(data: &[u8]) {
     let script = Script { steps, rules, proof };
     let mut conversation = Conversation::new(Arc::new(script.clone()), place, u64::from(bytes.next()));
     let (mut seen, mut now) = (Seen::default(), Duration::ZERO);
-    let first = if bytes.next() % 8 == 0 { bytes.input(0) } else { Input::Started { history: bytes.messages() } };
+    let first =
+        if bytes.next().is_multiple_of(8) { bytes.input(0) } else { Input::Started { history: bytes.messages() } };
     seen.note(&script, conversation.handle(now, first));
     while !bytes.0.is_empty() {
         let current = seen.begun.iter().chain(&seen.asked).max().copied().unwrap_or(0);

@@ -69,7 +69,9 @@ impl Bot for Script {
     fn on_event(&self, event: &BotEvent, context: &mut BotContext<'_>) -> Vec<BotAction> {
         let (texts, data);
         let subject = match &event.kind {
-            BotEventKind::Text { text, .. } => text,
+            BotEventKind::Text { text, .. } | BotEventKind::Forward { text } | BotEventKind::Vote { answer: text } => {
+                text
+            }
             BotEventKind::Start { parameter } => {
                 texts = if parameter.is_empty() { "/start".to_owned() } else { format!("/start {parameter}") };
                 &texts
@@ -79,7 +81,6 @@ impl Bot for Script {
                 &data
             }
             BotEventKind::Dice { emoji, .. } => emoji,
-            BotEventKind::Forward { text } | BotEventKind::Vote { answer: text } => text,
         };
         for (index, rule) in self.rules.iter().enumerate() {
             let found = match (&rule.trigger, &event.kind) {

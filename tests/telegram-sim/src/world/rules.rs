@@ -127,6 +127,9 @@ enum RawDelete {
     Named(String),
 }
 
+/// Makes a trigger of the pattern behind its key.
+type Make = fn(Pattern) -> Trigger;
+
 /// Turns rules into behaviour, with pictures from a directory.
 pub(super) struct Reader<'a> {
     directory: &'a Path,
@@ -142,7 +145,7 @@ impl<'a> Reader<'a> {
         let wrong = |message: String| (WorldError::new(path, message), span.clone());
         let raw = raw.into_inner();
         let pattern = |written: &Spanned<String>| parsed(written, path, Pattern::parse);
-        let triggers: [(&Option<Spanned<String>>, fn(Pattern) -> Trigger); 6] = [
+        let triggers: [(&Option<Spanned<String>>, Make); 6] = [
             (&raw.text, Trigger::Text),
             (&raw.button, Trigger::Button),
             (&raw.start, Trigger::Start),

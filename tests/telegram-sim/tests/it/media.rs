@@ -1,6 +1,7 @@
 //! Albums, files, polls, forwards, channels, silence and anonymity, through an unmodified client.
 
 use grammers_client::tl;
+use grammers_client::tl::enums::InlineButtonType as Kind;
 use grammers_client::update::Message;
 use telegram_sim::{Button, ButtonAction, Content, DataCentre, Document, Event, Markup, Media, Photo, Poll};
 
@@ -117,7 +118,6 @@ async fn a_login_button_tells_its_page_who_opens_it() {
     let tl::enums::KeyboardInlineButtonRow::Row(row) = &markup.rows[0];
     let kinds: Vec<_> =
         row.buttons.iter().map(|tl::enums::KeyboardInlineButton::Button(button)| &button.r#type).collect();
-    use tl::enums::InlineButtonType as Kind;
     assert!(matches!(kinds.as_slice(), [Kind::UrlAuth(_), Kind::Url(_), Kind::WebView(_)]), "{kinds:?}");
     let request = |button_id| tl::functions::messages::RequestUrlAuth {
         peer: Some(peer.into()),
