@@ -24,7 +24,14 @@ fn snapshot(scene: Scene, tasks: usize, start: DateTime<Utc>) -> Snapshot {
     let script = Arc::new(Script { steps: Vec::new(), rules: OutcomeRules::default(), proof: Proof::Delivered });
     let account = |number: usize| format!("a{}", number % 1_000).parse().unwrap();
     let accounts = (0..tasks.min(1_000)).map(|number| {
-        let account = Account { name: account(number), phone: None, proxy: None, quiet: None, at_most: None };
+        let account = Account {
+            name: account(number),
+            phone: None,
+            proxy: None,
+            quiet: None,
+            at_most: None,
+            post_gap: Duration::ZERO,
+        };
         (account.name.clone(), Arc::new(account))
     });
     let accounts = accounts.collect();
