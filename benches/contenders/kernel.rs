@@ -67,6 +67,7 @@ fn snapshot(scene: Scene, tasks: usize, start: DateTime<Utc>) -> Snapshot {
         log: Log { format: LogFormat::Auto, level: String::new() },
         history: History { runs: Duration::ZERO, transcripts: Duration::ZERO },
         ai: None,
+        backup: None,
         accounts,
         tasks,
     }

@@ -194,6 +194,7 @@ mod tests {
             log: Log { format: LogFormat::Auto, level: String::new() },
             history: History { runs: Duration::ZERO, transcripts: Duration::ZERO },
             ai: None,
+            backup: None,
             accounts: BTreeMap::new(),
             tasks: tasks.into_iter().map(|task| (task.name.clone(), Arc::new(task))).collect(),
         }

@@ -62,6 +62,7 @@ impl Diff {
                 ("[telegram] connect", old.telegram.connect != new.telegram.connect),
                 ("[history]", old.history != new.history),
                 ("[ai]", old.ai != new.ai),
+                ("[backup]", old.backup != new.backup),
             ]),
             restart_needed: changed(&[
                 ("[telegram] test_data_centres", old.telegram.test_data_centres != new.telegram.test_data_centres),

@@ -18,7 +18,7 @@ use crate::names::{AccountName, TaskName};
 use crate::schedule::MissedPolicy;
 
 /// The tables that only the settings file and the variable may hold.
-const SETTINGS: [&str; 6] = ["telegram", "http", "log", "history", "ai", "defaults"];
+const SETTINGS: [&str; 7] = ["telegram", "http", "log", "history", "ai", "backup", "defaults"];
 
 /// A valid configuration and what is unwise about it.
 #[derive(Debug, Clone)]
@@ -115,6 +115,7 @@ fn snapshot<'a>(
     let log = validate::log(setting("log"));
     let history = validate::history(setting("history"));
     let ai = validate::ai(setting("ai"), environment);
+    let backup = validate::backup(setting("backup"), environment);
     let world = World {
         defaults: setting("defaults").map(|table| Parts::read(table, &patterns)),
         accounts: merged.accounts.keys().copied().collect(),
@@ -156,6 +157,7 @@ fn snapshot<'a>(
         log: log?,
         history: history?,
         ai: ai?,
+        backup: backup?,
         accounts: accounts.into_iter().collect::<Option<BTreeMap<AccountName, Arc<Account>>>>()?,
         tasks: tasks.into_iter().collect::<Option<BTreeMap<TaskName, Arc<Task>>>>()?,
     })

@@ -283,6 +283,11 @@ impl<'a> TableReader<'a> {
         Self::new(document.start(), table.get_ref(), keys)
     }
 
+    /// Where the table begins.
+    pub(super) fn place(&self) -> Place<'a> {
+        self.place
+    }
+
     /// Whether every key is known and the rule of exactly one is kept.
     pub(super) fn is_sound(&self) -> bool {
         self.sound

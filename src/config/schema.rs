@@ -129,8 +129,10 @@ mod tests {
         let (mut all, mut there) = (BTreeSet::new(), BTreeSet::new());
         known(&FILE, &mut all);
         used(&FILE, &text.parse().unwrap(), &mut there);
-        // The three places of a secret exclude each other.
-        there.extend([("a secret's place", "env"), ("a secret's place", "credential")]);
+        // The three places of a secret exclude each other, and so do the two kinds of keys of a backup.
+        let excluded =
+            [("a secret's place", "env"), ("a secret's place", "credential"), ("[backup]", "encryption_key")];
+        there.extend(excluded);
         assert_eq!(all, there);
     }
 }

@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub history: History,
     /// Models that may be asked; `None` when there are none.
     pub ai: Option<Ai>,
+    /// The copy of the state elsewhere; `None` when there is none.
+    pub backup: Option<Backup>,
     /// Accounts by name.
     pub accounts: BTreeMap<AccountName, Arc<Account>>,
     /// Tasks by name, the disabled ones too.
@@ -177,6 +179,67 @@ pub struct AiEndpoint {
     pub key: Option<SecretRef>,
     /// The name of the model.
     pub model: String,
+}
+
+/// The encrypted copy of the state on a WebDAV server; `[backup]` and the `TG_SIGNER_BACKUP_…` variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// `https://…/`, or `http://…/` where that is allowed; without credentials, with a slash at its end.
+    pub url: String,
+    /// Whether `http://` was allowed although the server is not on this machine.
+    pub allow_http: bool,
+    /// For HTTP Basic.
+    pub credentials: Option<WebdavCredentials>,
+    /// Below `url`; begins with a slash, and ends with one when it is a folder.
+    pub remote_path: String,
+    /// PEM file of certificates that are trusted besides the usual ones.
+    pub ca: Option<PathBuf>,
+    /// How often the server is asked for changes.
+    pub interval: Duration,
+    /// Between two uploads that finished runs cause.
+    pub min_gap: Duration,
+    /// Who can read it.
+    pub keys: BackupKeys,
+    /// Of gzip, 1 to 9.
+    pub level: u32,
+    /// What is kept on the server.
+    pub keep: Keep,
+    /// Between two restore drills.
+    pub drill: Duration,
+}
+
+/// User name and password of the WebDAV server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebdavCredentials {
+    /// Without a colon.
+    pub username: String,
+    /// The password.
+    pub password: SecretRef,
+}
+
+/// The keys of the backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackupKeys {
+    /// age's own.
+    Age {
+        /// X25519 recipients, valid; there is at least one.
+        recipients: Vec<String>,
+        /// Of one of them.
+        identity: Option<SecretRef>,
+    },
+    /// Everything is derived from one secret.
+    Derived(SecretRef),
+}
+
+/// Generations that are kept on the server; one may count in several ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// The newest ones.
+    pub last: usize,
+    /// The last one of a day (UTC).
+    pub daily: usize,
+    /// The last one of a week (UTC, from Monday).
+    pub weekly: usize,
 }
 
 /// How long things are kept.

@@ -15,7 +15,7 @@ pub(super) const VARIABLE_AS_FILE: &str = "$TGSIGND_CONFIG";
 
 /// Every environment variable that is part of the configuration; others are only read where a file says
 /// `{ env = "…" }`. An empty value counts as unset.
-pub const ENVIRONMENT: [&str; 11] = [
+pub const ENVIRONMENT: [&str; 16] = [
     CONFIG_VARIABLE,
     "OPENAI_API_KEY",
     "OPENAI_BASE_URL",
@@ -24,7 +24,12 @@ pub const ENVIRONMENT: [&str; 11] = [
     "TG_API_HASH",
     "TG_API_ID",
     "TG_PROXY",
+    "TG_SIGNER_BACKUP_ENCRYPTION_KEY",
+    "TG_SIGNER_BACKUP_INTERVAL_SECONDS",
+    "TG_SIGNER_BACKUP_REMOTE_PATH",
+    "TG_SIGNER_BACKUP_WEBDAV_PASSWORD",
     "TG_SIGNER_BACKUP_WEBDAV_URL",
+    "TG_SIGNER_BACKUP_WEBDAV_USERNAME",
     "TG_SIGNER_WEB_BASIC_AUTH_PASSWORD",
     "TG_SIGNER_WEB_BASIC_AUTH_USERNAME",
 ];

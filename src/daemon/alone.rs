@@ -126,6 +126,7 @@ fn shared(
         instance: datadir.instance.clone(),
         events,
         stop,
+        uncertain_until: None,
         model_calls: Arc::new(Budget::kept(limit, &datadir::model_calls(&datadir.path))),
         places: Arc::new(Semaphore::new(account::PLACES)),
     })

@@ -1,5 +1,6 @@
 //! One order carried out: claim, connect, converse, record.
 
+mod begin;
 mod end;
 
 use std::sync::Arc;
@@ -11,27 +12,24 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, error, info, warn};
 
+use self::begin::{again, claim, kept, recall, take_up};
 use self::end::{End, judge, keep, no_connection, record, verdict};
 use super::account::{Account, Ended, RunReply};
 use super::advice::Advice;
 use super::recorder::RunRecorder;
-use crate::config::{ChatRef, RetryFrom};
+use crate::config::ChatRef;
 use crate::kernel::random_id::random_id;
-use crate::kernel::record::{Claim, ClaimHistory, ClaimResult, Trigger};
-use crate::kernel::resume::{inherited, resume_at};
+use crate::kernel::record::{ClaimHistory, Trigger};
+use crate::kernel::resume::resume_at;
 use crate::kernel::{Event, RunOrder, Work};
-use crate::ledger::LedgerError;
-use crate::names::{RunId, Slot};
+use crate::names::RunId;
 use crate::schedule::MissedPolicy;
 use crate::script::{JournalMark, Outcome, Script, Verdict};
 use crate::telegram::pages::Reach;
-use crate::telegram::run::{self, Plan, RunError, stopped};
+use crate::telegram::run::{self, Plan, RunError};
 
 /// How long a person who asked for a run waits for a connection.
 const MANUAL_PATIENCE: Duration = Duration::from_secs(30);
-
-/// Pauses between attempts to reach the ledger, doubled up to the last.
-const LEDGER_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// What is kept with a claim, so that a crash or a reload does not change a run under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,6 +53,8 @@ struct Attempt {
     taken_up: bool,
     /// It goes on where the attempt before it could not.
     inherits: bool,
+    /// Another process may have done more than the ledger knows.
+    uncertain: bool,
 }
 
 /// Carries an order out and tells the kernel, whatever happens.
@@ -97,109 +97,17 @@ async fn execute(account: &mut Account, order: RunOrder) -> Result<Option<Ended>
         }
     };
     Span::current().record("run_id", attempt.run_id.as_str());
-    perform(account, attempt).await
+    perform(account, in_doubt(attempt, account.shared.uncertain_until)).await
 }
 
-/// Takes the slot, durably, before the first byte is sent. While the ledger refuses, the slot waits.
-async fn claim(account: &Account, mut order: RunOrder) -> Result<Attempt, String> {
-    let claimed_at = Utc::now();
-    let kept = Kept { chat: order.task.chat.clone(), topic: order.task.topic, script: Arc::clone(&order.task.script) };
-    let script = serde_json::to_value(&kept).map_err(|error| error.to_string())?;
-    let manual = order.trigger == Trigger::Manual;
-    loop {
-        let claim = Claim {
-            run_id: RunId::new(&order.key, claimed_at),
-            key: order.key.clone(),
-            trigger: order.trigger,
-            fire_at: order.fire_at,
-            claimed_at,
-            script: script.clone(),
-        };
-        let run_id = claim.run_id.clone();
-        match insist(account, !manual, || account.shared.ledger.claim(claim.clone())).await? {
-            ClaimResult::New => {
-                return Ok(Attempt {
-                    order,
-                    run_id,
-                    number: 1,
-                    claimed_at,
-                    kept,
-                    journal: Vec::new(),
-                    since: claimed_at,
-                    taken_up: false,
-                    inherits: false,
-                });
-            }
-            // Who asks twice within a second wants two runs.
-            ClaimResult::Taken { .. } if manual => {
-                order.key.slot = Slot::at(order.key.slot.instant() + chrono::TimeDelta::seconds(1));
-            }
-            ClaimResult::Taken { run_id, outcome } => {
-                let outcome = outcome.map_or("it has not ended".to_owned(), |outcome| outcome.to_string());
-                return Err(format!("this slot was taken before, by run {run_id}: {outcome}"));
-            }
-        }
+/// After a restore, what came before it is looked for in the chat, from the planned instant on.
+fn in_doubt(attempt: Attempt, until: Option<DateTime<Utc>>) -> Attempt {
+    let slot = attempt.order.key.slot.instant();
+    if until.is_none_or(|until| slot > until) {
+        return attempt;
     }
-}
-
-/// Repeats a call to the ledger until it works or the daemon stops: a full disk must not cost a sign-in.
-async fn insist<T, F>(account: &Account, patient: bool, call: impl Fn() -> F) -> Result<T, String>
-where
-    F: Future<Output = Result<T, LedgerError>>,
-{
-    let mut stop = account.shared.stop.clone();
-    let mut pause = LEDGER_PAUSES.0;
-    loop {
-        let error = match call().await {
-            Ok(done) => return Ok(done),
-            Err(error) => error,
-        };
-        error!(%error, "the ledger refused");
-        if !patient || matches!(error, LedgerError::Stopped { .. } | LedgerError::UnknownRun(_)) {
-            return Err(error.to_string());
-        }
-        tokio::select! {
-            () = stopped(&mut stop) => return Err(error.to_string()),
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LEDGER_PAUSES.1),
-        }
-    }
-}
-
-async fn recall(account: &Account, run_id: &RunId) -> Result<ClaimHistory, String> {
-    let found = insist(account, true, || account.shared.ledger.run(run_id.clone())).await?;
-    found.ok_or_else(|| format!("run {run_id} is no longer in the ledger"))
-}
-
-fn kept(history: &ClaimHistory) -> Result<Kept, String> {
-    serde_json::from_value(history.claim.script.clone())
-        .map_err(|error| format!("the script of run {} cannot be read: {error}", history.claim.run_id))
-}
-
-fn again(order: RunOrder, run_id: RunId, number: u32, history: &ClaimHistory) -> Result<Attempt, String> {
-    let (kept, claimed_at) = (kept(history)?, history.claim.claimed_at);
-    let journal = match order.task.retry.from {
-        RetryFrom::Start => Vec::new(),
-        RetryFrom::Step => inherited(history),
-    };
-    let inherits = !journal.is_empty();
-    let since = if inherits { claimed_at } else { Utc::now() };
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: false, inherits })
-}
-
-/// What a crash left behind goes on where its journal ends.
-fn take_up(order: RunOrder, history: &ClaimHistory) -> Result<Attempt, String> {
-    let number = history.attempts.last().map_or(1, |last| last.attempt + 1);
-    let entries: Vec<_> = history.journal.iter().filter(|entry| entry.attempt == number).collect();
-    // What it went on with was written down again when it began.
-    let inherits = number > 1 && order.task.retry.from == RetryFrom::Step;
-    let since = match entries.first() {
-        Some(_) if inherits => history.claim.claimed_at,
-        first => first.map_or_else(Utc::now, |entry| entry.at),
-    };
-    let journal = entries.iter().map(|entry| entry.mark.clone()).collect();
-    let (kept, claimed_at, run_id) = (kept(history)?, history.claim.claimed_at, history.claim.run_id.clone());
-    warn!(run_id = %run_id, "taking up a run that was cut off");
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: true, inherits: false })
+    info!("the state came from a backup: looking in the chat for what was done since it was made");
+    Attempt { uncertain: true, since: attempt.since.min(slot), ..attempt }
 }
 
 async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended>, String> {
@@ -275,7 +183,8 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
     let secret = *account.shared.instance.random_id_secret.expose();
     let mut stop = account.shared.stop.clone();
     let (key, number, kept) = (attempt.order.key.clone(), attempt.number, attempt.kept.clone());
-    let (timeout, journal, since) = (attempt.order.task.timeout, attempt.journal.clone(), attempt.since);
+    let (timeout, journal) = (attempt.order.task.timeout, attempt.journal.clone());
+    let (since, uncertain) = (attempt.since, attempt.uncertain);
     let advice = Advice::new(account.reach.borrow().ai.clone(), Arc::clone(&account.shared.model_calls));
     let (post_gap, reach) = {
         let how = account.reach.borrow();
@@ -297,6 +206,7 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
             reach,
             journal,
             since,
+            uncertain,
         };
         let result = run::perform(&mut connection, plan, &mut recorder, &mut stop).await;
         (connection, recorder, result)
@@ -304,7 +214,7 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
     match tokio::spawn(conversation.instrument(Span::current())).await {
         Ok((connection, recorder, result)) => {
             account.connection = Some(connection);
-            (judge(account, !attempt.journal.is_empty(), result), Some(recorder))
+            (judge(account, !attempt.journal.is_empty() || attempt.uncertain, result), Some(recorder))
         }
         Err(panic) => {
             error!(%panic, "a conversation ended in a panic; please report it");
@@ -348,6 +258,7 @@ async fn history_says(
         reach: Reach::Public,
         journal: journal.to_vec(),
         since,
+        uncertain: false,
     };
     run::review(connection, &plan).await
 }

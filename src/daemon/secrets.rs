@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::config::Snapshot;
 use crate::config::secret::{Secret, SecretRef};
+use crate::config::{BackupKeys, Snapshot};
 
 /// Largest secret that is read, in bytes.
 const LARGEST: u64 = 64 * 1024;
@@ -78,7 +78,15 @@ pub fn try_all(snapshot: &Snapshot) -> Vec<(&'static str, SecretError)> {
     let hash = snapshot.telegram.api.as_ref().map(|api| ("[telegram] api_hash", &api.hash));
     let models = snapshot.ai.iter().flat_map(|ai| &ai.endpoints);
     let keys = models.filter_map(|endpoint| Some(("[ai] api_key", endpoint.key.as_ref()?)));
-    hash.into_iter().chain(keys).filter_map(|(key, secret)| Some((key, resolve(secret).err()?))).collect()
+    let backup = snapshot.backup.iter().flat_map(|backup| {
+        let password = backup.credentials.as_ref().map(|credentials| ("[backup] password", &credentials.password));
+        let key = match &backup.keys {
+            BackupKeys::Age { identity, .. } => identity.as_ref().map(|identity| ("[backup] identity", identity)),
+            BackupKeys::Derived(key) => Some(("[backup] encryption_key", key)),
+        };
+        password.into_iter().chain(key)
+    });
+    hash.into_iter().chain(keys).chain(backup).filter_map(|(key, secret)| Some((key, resolve(secret).err()?))).collect()
 }
 
 fn resolve_with(

@@ -1,7 +1,7 @@
 //! One process owns a data directory.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -38,14 +38,14 @@ impl DirectoryLock {
     /// Locks `file`, in general `state/lock`; its folder must exist. Never waits.
     pub fn acquire(file: &Path) -> Result<Self, LockError> {
         let unusable = |cause| LockError::Unusable { file: file.to_owned(), cause };
-        let mut lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(file)
-            .map_err(unusable)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).truncate(false).mode(0o600);
+        // Creating takes the folder's lock in the kernel, and hundreds of accounts connect at one instant.
+        let opened = options.open(file).or_else(|error| match error.kind() {
+            ErrorKind::NotFound => options.create(true).open(file),
+            _ => Err(error),
+        });
+        let mut lock = opened.map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -59,13 +59,17 @@ impl DirectoryLock {
 }
 
 fn write_holder(lock: &mut File) -> std::io::Result<()> {
+    let mut text = format!("process {}", std::process::id());
+    if let Some(host) = host_name() {
+        text.push_str(" on ");
+        text.push_str(&host);
+    }
+    if holder(lock) == text {
+        return Ok(());
+    }
     lock.set_len(0)?;
     lock.rewind()?;
-    write!(lock, "process {}", std::process::id())?;
-    match host_name() {
-        Some(host) => write!(lock, " on {host}"),
-        None => Ok(()),
-    }
+    lock.write_all(text.as_bytes())
 }
 
 /// In a container the process number alone says little. Under systemd's `ProcSubset=pid` only the second file can be read.

@@ -1,6 +1,7 @@
 //! Finding the chat a task names.
 
 use grammers_tl_types as tl;
+use tracing::warn;
 
 use super::connection::Connection;
 use super::error::CallError;
@@ -30,11 +31,11 @@ pub enum ChatError {
 /// The chat behind `chat`: from the session if it was seen before, else from Telegram.
 pub async fn find(connection: &Connection, chat: &ChatRef) -> Result<Peer, ChatError> {
     match chat {
-        ChatRef::Username(name) => match connection.session().username(name) {
+        ChatRef::Username(name) => match connection.session().known_peers().username(name) {
             Some(peer) => Ok(peer),
             None => resolve(connection, name).await,
         },
-        ChatRef::Id(id) => match connection.session().peer_by_id(*id) {
+        ChatRef::Id(id) => match connection.session().known_peers().by_id(*id) {
             Some(peer) => Ok(peer),
             None => search_dialogs(connection, *id).await,
         },
@@ -42,11 +43,11 @@ pub async fn find(connection: &Connection, chat: &ChatRef) -> Result<Peer, ChatE
 }
 
 /// Drops what the session remembers of a chat, after Telegram called it invalid.
-pub fn forget(connection: &Connection, chat: &ChatRef) -> Result<(), CallError> {
+pub fn forget(connection: &Connection, chat: &ChatRef) {
     match chat {
-        ChatRef::Username(name) => connection.session().remember_username(name, None).map_err(CallError::from),
+        ChatRef::Username(name) => keep(connection.session().known_peers().remember_username(name, None)),
         // The dialog list would give the same id and hash again.
-        ChatRef::Id(_) => Ok(()),
+        ChatRef::Id(_) => {}
     }
 }
 
@@ -59,14 +60,21 @@ async fn resolve(connection: &Connection, name: &str) -> Result<Peer, ChatError>
         }
         Err(error) => return Err(error.into()),
     };
-    let found = known_peers(&resolved.users, &resolved.chats)
+    let found = peers_of(&resolved.users, &resolved.chats)
         .find(|peer| peer.is(&resolved.peer))
         .ok_or_else(|| ChatError::NoSuchName(name.to_owned()))?;
-    connection.session().remember_username(name, Some(found)).map_err(CallError::from)?;
+    keep(connection.session().known_peers().remember_username(name, Some(found)));
     Ok(found)
 }
 
-fn known_peers<'a>(users: &'a [tl::enums::User], chats: &'a [tl::enums::Chat]) -> impl Iterator<Item = Peer> + use<'a> {
+/// A full disk is no reason to leave a run undone.
+fn keep(written: std::io::Result<()>) {
+    if let Err(error) = written {
+        warn!(%error, "what Telegram said of a chat could not be kept; it will be asked again");
+    }
+}
+
+fn peers_of<'a>(users: &'a [tl::enums::User], chats: &'a [tl::enums::Chat]) -> impl Iterator<Item = Peer> + use<'a> {
     users.iter().filter_map(Peer::from_user).chain(chats.iter().filter_map(Peer::from_chat))
 }
 
@@ -87,8 +95,8 @@ async fn search_dialogs(connection: &Connection, wanted: i64) -> Result<Peer, Ch
             tl::enums::messages::Dialogs::Slice(part) => (part.dialogs, part.messages, part.chats, part.users, false),
             tl::enums::messages::Dialogs::NotModified(_) => break,
         };
-        let peers: Vec<Peer> = known_peers(&users, &chats).collect();
-        connection.session().remember_peers(peers.iter().copied()).map_err(CallError::from)?;
+        let peers: Vec<Peer> = peers_of(&users, &chats).collect();
+        keep(connection.session().known_peers().remember(peers.iter().copied()));
         if let Some(found) = peers.iter().find(|peer| peer.marked_id() == wanted) {
             return Ok(*found);
         }

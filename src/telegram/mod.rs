@@ -2,7 +2,8 @@
 //!
 //! | file | what it owns |
 //! |---|---|
-//! | [`session`] | the account's key and known peers in one file |
+//! | [`session`] | the account's key in a file |
+//! | [`known_peers`] | the chats it has met in another |
 //! | [`data_centre`] | Telegram's servers, or simulated ones |
 //! | [`connection`] | calls with limits, updates |
 //! | [`error`] | the classes of failure the daemon acts on |
@@ -23,6 +24,7 @@ pub mod connection;
 pub mod data_centre;
 pub mod error;
 pub mod history;
+pub mod known_peers;
 pub mod login;
 pub mod messages;
 pub mod pages;

@@ -1,7 +1,6 @@
 //! The session of one account in one file, `sessions/NAME.session`: JSON, 0600, replaced atomically.
 //!
-//! The file holds the authorisation key, which is as good as the account itself. Beside what grammers asks for it keeps the
-//! peers behind user names, because Telegram allows few `contacts.resolveUsername` calls a day.
+//! The file holds the authorisation key, which is as good as the account itself.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +14,7 @@ use grammers_session::{BoxFuture, Session, SessionData};
 use serde::{Deserialize, Serialize};
 
 use super::data_centre::DataCentres;
-use super::peer::Peer;
+use super::known_peers::KnownPeers;
 
 /// The layout of the file; a file with another number is refused.
 const VERSION: u32 = 1;
@@ -62,8 +61,6 @@ struct Contents {
     home_data_centre: i32,
     data_centres: BTreeMap<i32, DcOption>,
     myself: Option<PeerInfo>,
-    usernames: BTreeMap<String, Peer>,
-    peers: BTreeMap<i64, Peer>,
 }
 
 /// What a file of any version holds.
@@ -72,10 +69,10 @@ struct Version {
     version: u32,
 }
 
-/// The open session of one account. All changes are written before the call that made them returns, and what cannot be
-/// asked for again is durable by then.
+/// The open session of one account. All changes are durable before the call that made them returns.
 pub struct SessionFile {
     path: PathBuf,
+    known_peers: KnownPeers,
     contents: Mutex<Contents>,
     updates: Mutex<UpdatesState>,
 }
@@ -111,7 +108,7 @@ impl SessionFile {
         }
         // The simulated data centre gets a new port whenever it starts; addresses come from the configuration.
         network.place(account, &mut contents.data_centres);
-        Ok(Arc::new(Self { path, contents: Mutex::new(contents), updates: Mutex::default() }))
+        Ok(Arc::new(Self::of(path, contents)))
     }
 
     /// A new session at `path` that has not signed in yet; the file appears with the first change.
@@ -123,11 +120,14 @@ impl SessionFile {
             home_data_centre: network.home().unwrap_or(fresh.home_dc),
             data_centres: fresh.dc_options.into_iter().collect(),
             myself: None,
-            usernames: BTreeMap::new(),
-            peers: BTreeMap::new(),
         };
         network.place(account, &mut contents.data_centres);
-        Arc::new(Self { path, contents: Mutex::new(contents), updates: Mutex::default() })
+        Arc::new(Self::of(path, contents))
+    }
+
+    fn of(path: PathBuf, contents: Contents) -> Self {
+        let known_peers = KnownPeers::open(path.with_extension("peers"), user_id(&contents));
+        Self { path, known_peers, contents: Mutex::new(contents), updates: Mutex::default() }
     }
 
     /// The file.
@@ -137,7 +137,12 @@ impl SessionFile {
 
     /// Identity of the signed-in user, if there is one.
     pub fn my_id(&self) -> Option<i64> {
-        self.lock().myself.as_ref().and_then(|info| info.id().bare_id())
+        user_id(&self.lock())
+    }
+
+    /// The chats the account has met.
+    pub fn known_peers(&self) -> &KnownPeers {
+        &self.known_peers
     }
 
     /// Remembers who signed in.
@@ -145,31 +150,6 @@ impl SessionFile {
         self.change(|contents| {
             contents.myself = Some(PeerInfo::User { id: user_id, auth: None, bot: Some(false), is_self: Some(true) });
         })
-    }
-
-    /// The peer behind a public name, as it was resolved last.
-    pub fn username(&self, name: &str) -> Option<Peer> {
-        self.lock().usernames.get(&name.to_lowercase()).copied()
-    }
-
-    /// The peer with this marked id, if it was seen.
-    pub fn peer_by_id(&self, marked_id: i64) -> Option<Peer> {
-        self.lock().peers.get(&marked_id).copied()
-    }
-
-    /// Remembers what a public name resolved to; `None` forgets it.
-    pub fn remember_username(&self, name: &str, peer: Option<Peer>) -> Result<(), SessionError> {
-        self.change_cache(|contents| {
-            match peer {
-                Some(peer) => contents.usernames.insert(name.to_lowercase(), peer),
-                None => contents.usernames.remove(&name.to_lowercase()),
-            };
-        })
-    }
-
-    /// Remembers peers of the dialog list by their marked ids.
-    pub fn remember_peers(&self, peers: impl IntoIterator<Item = Peer>) -> Result<(), SessionError> {
-        self.change_cache(|contents| contents.peers.extend(peers.into_iter().map(|peer| (peer.marked_id(), peer))))
     }
 
     /// Moves the file, replacing what is there; the session goes on at its new place only when opened again.
@@ -184,20 +164,13 @@ impl SessionFile {
     }
 
     fn change(&self, change: impl FnOnce(&mut Contents)) -> Result<(), SessionError> {
-        let changed = self.change_cache(change);
-        changed.and_then(|()| sync_folder(&self.path).map_err(|error| self.file_error(error)))
-    }
-
-    /// Changes what Telegram would tell again: a power cut may bring the file as it was before, whole.
-    fn change_cache(&self, change: impl FnOnce(&mut Contents)) -> Result<(), SessionError> {
         let mut contents = self.lock();
         let mut changed = contents.clone();
         change(&mut changed);
-        if changed == *contents {
-            return Ok(());
+        if changed != *contents {
+            write(&self.path, &changed).map_err(|error| self.file_error(error))?;
+            *contents = changed;
         }
-        write(&self.path, &changed).map_err(|error| self.file_error(error))?;
-        *contents = changed;
         Ok(())
     }
 
@@ -206,14 +179,18 @@ impl SessionFile {
     }
 }
 
-/// Replaces the file; which of the two a power cut leaves is open until the folder is synced.
+fn user_id(contents: &Contents) -> Option<i64> {
+    contents.myself.as_ref().and_then(|info| info.id().bare_id())
+}
+
 fn write(path: &Path, contents: &Contents) -> io::Result<()> {
     let bytes = serde_json::to_vec(contents)?;
     let temporary = path.with_extension("session-new");
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
     file.write_all(&bytes)?;
     file.sync_all()?;
-    fs::rename(&temporary, path)
+    fs::rename(&temporary, path)?;
+    sync_folder(path)
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {

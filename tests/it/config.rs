@@ -133,7 +133,7 @@ fn the_schema_is_one_and_refuses_what_has_the_wrong_shape() {
     assert!(jsonschema::meta::is_valid(&schema));
     let validator = jsonschema::validator_for(&schema).unwrap();
     let refused =
-        ["unknown-keys", "wrong-version", "durations", "steps", "settings", "missed-and-retry", "later", "secret-2"];
+        ["unknown-keys", "wrong-version", "durations", "steps", "settings", "missed-and-retry", "models", "secret-2"];
     for case in refused {
         let path = root().join("tests/cases/config/bad").join(case).join("tgsignd.toml");
         assert!(!validator.is_valid(&json(&path)), "{case}");

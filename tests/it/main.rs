@@ -23,6 +23,7 @@ mod peers;
 mod proxy;
 mod reload;
 mod runs;
+mod sandbox;
 mod secrets;
 mod simulation;
 mod trial;

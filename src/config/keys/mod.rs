@@ -1,6 +1,7 @@
 //! The one table of all keys. The reader refuses what is not in it and reads everything that is; the JSON Schema is made
 //! from it.
 
+mod backup;
 mod settings;
 mod shape;
 mod task;

@@ -1,5 +1,6 @@
 //! The keys of a file, of the settings tables and of an account.
 
+use super::backup::BACKUP;
 use super::shape::{Key, Shape, TableKeys};
 use super::task::{CLOCK, DAY, TASK, YEAR};
 
@@ -9,7 +10,7 @@ const PROXY: Shape = Shape::Text {
 };
 
 /// A secret: the text itself, or where it is kept.
-const SECRET: Shape = Shape::Either {
+pub(super) const SECRET: Shape = Shape::Either {
     says: "text in quotes, or where the secret is kept: { file = \"/…\" }, { env = \"…\" } or { credential = \"…\" }",
     shapes: &[
         Shape::Text { such_as: "\"…\"", pattern: "" },
@@ -239,6 +240,11 @@ pub(in crate::config) static FILE: TableKeys = TableKeys {
             "Models that answer what scripts cannot; all optional. Only in tgsignd.toml.",
         ),
         Key::new(
+            "backup",
+            Shape::Table(&BACKUP),
+            "The encrypted copy of the state on a WebDAV server; all optional. Only in tgsignd.toml.",
+        ),
+        Key::new(
             "defaults",
             Shape::Table(&TASK),
             "What holds for every task that does not say otherwise: any key of a task. Only in tgsignd.toml.",
@@ -247,7 +253,7 @@ pub(in crate::config) static FILE: TableKeys = TableKeys {
         Key::new("tasks", Shape::Named(&TASK), "Check-ins by name, in any file."),
     ],
     exactly_one: &[],
-    later: &["backup"],
+    later: &[],
     never: None,
     definition: None,
 };

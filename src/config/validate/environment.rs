@@ -17,14 +17,7 @@ impl<'a> Environment<'a> {
             let value = sources.variable(name)?;
             Some((name, (value, Document::new(format!("${name}"), value))))
         });
-        let environment = Self { variables: set.collect() };
-        if let Some((_, place)) = environment.get("TG_SIGNER_BACKUP_WEBDAV_URL") {
-            place.warning(
-                "this version makes no backups",
-                "unset it, and keep copies of the data directory yourself".to_owned(),
-            );
-        }
-        environment
+        Self { variables: set.collect() }
     }
 
     /// The value of a variable and the place to report it at.

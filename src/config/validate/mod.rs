@@ -3,6 +3,7 @@
 
 mod account;
 mod ai;
+mod backup;
 mod chat;
 mod environment;
 mod fingerprint;
@@ -16,6 +17,7 @@ mod words;
 
 pub(super) use account::account;
 pub(super) use ai::ai;
+pub(super) use backup::backup;
 pub(super) use environment::Environment;
 pub(super) use pattern::Patterns;
 pub(super) use schedule::Schedules;

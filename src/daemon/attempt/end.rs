@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use tracing::info;
 
-use super::{Attempt, insist, retry_end};
+use super::begin::insist;
+use super::{Attempt, retry_end};
 use crate::daemon::account::{Account, ConnectError};
 use crate::kernel::Event;
 use crate::kernel::record::{RunRecord, Trigger};

@@ -147,7 +147,7 @@ impl<R: Recorder> Run<'_, R> {
                 }
                 error if tries == 1 && is_stale_peer(error) => {
                     // What the session remembers of the chat is no longer true.
-                    chats::forget(self.connection, self.plan.chat)?;
+                    chats::forget(self.connection, self.plan.chat);
                     self.chat.peer = chats::find(self.connection, self.plan.chat).await?;
                 }
                 error => return Ok(Input::Refused { step, refusal: refusal(error) }),

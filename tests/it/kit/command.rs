@@ -43,8 +43,13 @@ pub(crate) struct Ended {
 impl Invocation {
     /// The real binary, without any of the variables that the test's own environment may hold.
     pub(crate) fn new<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Self {
-        let mut command = Self::clean(env!("CARGO_BIN_EXE_tgsignd"));
-        command.args(arguments).stdin(Stdio::null());
+        Self::program(env!("CARGO_BIN_EXE_tgsignd")).arguments(arguments)
+    }
+
+    /// Any program, the same way.
+    pub(crate) fn program(program: impl AsRef<OsStr>) -> Self {
+        let mut command = Self::clean(program);
+        command.stdin(Stdio::null());
         Self { command, stdin: None }
     }
 
