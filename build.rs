@@ -1,5 +1,7 @@
 //! Link options of the daemon.
 
+#![allow(clippy::disallowed_methods, reason = "a build script is told everything by its environment")]
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let target = |key: &str| std::env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();

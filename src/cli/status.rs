@@ -100,7 +100,7 @@ fn describe_into(text: &mut String, running: bool, status: &Status) -> std::fmt:
 fn describe_backup(text: &mut String, backup: &BackupStatus) -> std::fmt::Result {
     match backup.role {
         BackupRole::Starting => {
-            writeln!(text, "The backup's server has not answered yet; nothing is signed in before.")?
+            writeln!(text, "The backup's server has not answered yet; nothing is signed in before.")?;
         }
         BackupRole::TakingOver => writeln!(text, "Waiting for the process that signed in before to leave.")?,
         BackupRole::Superseded => writeln!(text, "Another process has taken over; this one signs nothing in.")?,
