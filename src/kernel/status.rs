@@ -17,7 +17,7 @@ pub use self::backup::{BackupResult, BackupRole, BackupStatus, BackupTotals, Che
 pub use self::histogram::Histogram;
 pub use self::reason::{DelayedReason, MissedReason, SkippedReason};
 use crate::names::{AccountName, RunId, RunKey, Slot, TaskName};
-use crate::script::Outcome;
+use crate::script::{Amount, Outcome};
 
 /// One observation of the whole daemon.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -221,6 +221,9 @@ pub struct LastRun {
     pub reason: String,
     /// The words that decided it, cut to a line.
     pub evidence: Option<String>,
+    /// The numbers in them.
+    #[serde(default)]
+    pub amounts: Vec<Amount>,
 }
 
 /// One configured account.

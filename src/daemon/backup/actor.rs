@@ -16,7 +16,8 @@ use crate::backup::sync::{
     Delivery, Engine, History, Inputs, Letter, Outcome, Reason, Remedy, Resolved, SyncError, Verdict, explain,
 };
 use crate::config::secret::Secret;
-use crate::config::{Backup, FileContent, Sources};
+use crate::config::{Backup, Sources};
+use crate::daemon::backup_setup;
 use crate::kernel::status::{BackupResult, BackupRole, BackupStatus, Check, Restored};
 use crate::names::AccountName;
 
@@ -210,11 +211,7 @@ impl Actor {
 
     fn inputs(&self, history: History) -> Inputs {
         let in_force = self.configuration.borrow();
-        let files = in_force.sources.files.iter().filter_map(|(name, content)| match content {
-            FileContent::Bytes(bytes) => Some((name.clone(), bytes.clone())),
-            _ => None,
-        });
-        Inputs { workdir: files.collect(), since: Utc::now() - in_force.longest_window, history }
+        backup_setup::inputs(&in_force.sources, in_force.longest_window, history, Utc::now())
     }
 
     async fn commit(&mut self, reason: Reason) -> Result<String, SyncError> {
@@ -389,8 +386,9 @@ impl Actor {
                 true
             }
             // That says nothing about the backup.
-            Err(error) if error.remedy() == crate::backup::sync::Remedy::Wait => {
-                return drop(self.failed(&error).await);
+            Err(error) if error.remedy() == Remedy::Wait => {
+                self.failed(&error).await;
+                return;
             }
             Err(error) => {
                 let reason = format!("the backup could not be restored in a drill: {error}");

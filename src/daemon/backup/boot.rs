@@ -1,19 +1,18 @@
 //! Before anything touches Telegram: the state comes back into an empty data directory, and the process before lets go.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::{condition, secrets};
+use super::condition;
 use crate::backup::log::{Hold, Relation, Survey};
 use crate::backup::place::Only;
 use crate::backup::sync::{Access, Engine, Places, Remedy, RestoreOrder, SyncError};
 use crate::config::Backup;
-use crate::daemon::backup_formats::OwnFormats;
+use crate::daemon::backup_setup::{self, SetupError};
 use crate::daemon::datadir;
 use crate::kernel::record::Instance;
 use crate::kernel::status::{BackupRole, BackupStatus, Restored};
@@ -71,9 +70,10 @@ pub fn is_empty(datadir: &Path) -> bool {
 /// # Errors
 /// Settings or secrets that cannot be used.
 pub fn open(settings: &Backup, places: Places, instance: Option<&Instance>) -> Result<Engine, BootError> {
-    let secrets = secrets::read(settings).map_err(|error| BootError::Configuration(error.to_string()))?;
-    Engine::open(settings, secrets, places, Access::Owner, instance, Arc::new(OwnFormats))
-        .map_err(|error| refusal(&error))
+    backup_setup::open(settings, places, Access::Owner, instance).map_err(|error| match error {
+        SetupError::Sync(error) => refusal(&error),
+        other => BootError::Configuration(other.to_string()),
+    })
 }
 
 /// Brings the newest generation into the empty data directory; `None` when there is none and this is the first boot.

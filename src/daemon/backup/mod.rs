@@ -6,14 +6,11 @@
 //! | `timetable` | pure: what is due when |
 //! | `actor` | the task that owns the engine: commits, looks, reads the inbox, drills, lets go |
 //! | `condition` | the engine as [`BackupStatus`](crate::kernel::status::BackupStatus) |
-//! | `secrets` | what the configuration only refers to |
 
 mod actor;
 mod boot;
 mod condition;
-mod secrets;
 mod timetable;
 
 pub use actor::{BackupHandle, Delivered, Report};
 pub use boot::{BootError, FirstBoot, is_empty, is_outdated, open, restore_into_empty, take_over};
-pub use secrets::read as read_secrets;
