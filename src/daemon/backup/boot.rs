@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::condition;
-use crate::backup::log::{Hold, Relation, Survey};
+use crate::backup::log::{Hold, Relation, Survey, TAKEOVER_WAIT};
 use crate::backup::place::Only;
 use crate::backup::sync::{Access, Engine, Places, Remedy, RestoreOrder, SyncError};
 use crate::config::Backup;
@@ -133,6 +133,11 @@ pub async fn restore_into_empty(
 /// A server or key that needs a person.
 pub async fn take_over(engine: &mut Engine, tell: &dyn Fn(BackupStatus)) -> Result<bool, BootError> {
     let mut pause = PAUSES.0;
+    info!(
+        place = engine.place(),
+        at_most_seconds = TAKEOVER_WAIT.as_secs(),
+        "taking over; a process that signs in is waited for"
+    );
     loop {
         tell(condition::first(engine, BackupRole::TakingOver, None));
         let failure = match engine.take_over().await {
@@ -144,6 +149,13 @@ pub async fn take_over(engine: &mut Engine, tell: &dyn Fn(BackupStatus)) -> Resu
             return Err(refusal(&failure));
         }
         wait(engine, &failure, &mut pause, BackupRole::TakingOver, tell).await;
+    }
+}
+
+/// Spares the next start the wait for this one, which failed. What it announced may not even have been stored.
+pub async fn let_go(engine: &mut Engine) {
+    if let Err(error) = engine.release().await {
+        debug!(%error, "no release was written");
     }
 }
 

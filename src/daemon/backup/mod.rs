@@ -13,4 +13,4 @@ mod condition;
 mod timetable;
 
 pub use actor::{BackupHandle, Delivered, Report};
-pub use boot::{BootError, FirstBoot, is_empty, is_outdated, open, restore_into_empty, take_over};
+pub use boot::{BootError, FirstBoot, is_empty, is_outdated, let_go, open, restore_into_empty, take_over};

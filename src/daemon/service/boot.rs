@@ -66,32 +66,46 @@ pub(super) async fn boot(options: &mut Options) -> Result<Option<Booted>, StartE
 /// The right to sign in, with the newest state there is.
 async fn own(
     front: &Front,
-    mut locked: LockedDatadir,
+    locked: LockedDatadir,
     settings: Backup,
     places: Places,
     empty: bool,
     first_boot: FirstBoot,
 ) -> Result<Option<(Datadir, Owned)>, StartError> {
-    let tell = |status| front.tell(status);
     let mut engine = backup::open(&settings, places, None)?;
+    let owned = prepare(front, &mut engine, locked, empty, first_boot).await;
+    if owned.is_err() {
+        backup::let_go(&mut engine).await;
+    }
+    Ok(owned?.map(|(datadir, restored)| (datadir, Owned { engine, settings, restored })))
+}
+
+async fn prepare(
+    front: &Front,
+    engine: &mut Engine,
+    mut locked: LockedDatadir,
+    empty: bool,
+    first_boot: FirstBoot,
+) -> Result<Option<(Datadir, Option<Restored>)>, StartError> {
+    let tell = |status| front.tell(status);
     // Without a key to sign with, the restore has to bring one first.
     let takes_over_first = engine.keys().signing.is_some();
-    if takes_over_first && empty && !backup::take_over(&mut engine, &tell).await? {
+    if takes_over_first && empty && !backup::take_over(engine, &tell).await? {
         return Ok(None);
     }
     let mut restored = None;
     let mut empty_still = empty;
     loop {
         if empty_still {
-            restored = backup::restore_into_empty(&mut engine, first_boot, &tell).await?;
+            restored = backup::restore_into_empty(engine, first_boot, &tell).await?;
         }
         let datadir = locked.open().await?;
         engine.become_instance(&datadir.instance).map_err(|error| BootError::Configuration(error.to_string()))?;
-        if (!takes_over_first || !empty) && !backup::take_over(&mut engine, &tell).await? {
+        if (!takes_over_first || !empty) && !backup::take_over(engine, &tell).await? {
             return Ok(None);
         }
-        if restored.is_none() || takes_over_first || !backup::is_outdated(&mut engine).await {
-            return Ok(Some((datadir, Owned { engine, settings, restored })));
+        if restored.is_none() || takes_over_first || !backup::is_outdated(engine).await {
+            return Ok(Some((datadir, restored)));
         }
         info!("the process before saved more before it let go: restoring that");
         locked = datadir.close().await?;
