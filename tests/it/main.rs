@@ -24,4 +24,5 @@ mod runs;
 mod sandbox;
 mod secrets;
 mod simulation;
+mod sync;
 mod webdav;
