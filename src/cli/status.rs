@@ -13,7 +13,7 @@ use super::output::{json_line, print};
 use super::{Cli, CliError, Exit, Format, block_on, workdir};
 use crate::daemon::alone;
 use crate::daemon::control::{Client, Reply, Request};
-use crate::kernel::status::Status;
+use crate::kernel::status::{BackupRole, BackupStatus, Status};
 use crate::names::TaskName;
 
 /// What `--format json` prints.
@@ -83,12 +83,37 @@ fn describe_into(text: &mut String, running: bool, status: &Status) -> std::fmt:
     if let Some(error) = &status.ledger.error {
         writeln!(text, "The ledger refuses: {error}")?;
     }
+    if let Some(backup) = &status.backup {
+        describe_backup(text, backup)?;
+    }
     writeln!(text)?;
     writeln!(text, "{}", accounts(status))?;
     writeln!(text)?;
     writeln!(text, "{}", tasks(status))?;
     for run in &status.running {
         writeln!(text, "Running: {} (run {}, attempt {})", run.key, run.run_id, run.attempt)?;
+    }
+    Ok(())
+}
+
+fn describe_backup(text: &mut String, backup: &BackupStatus) -> std::fmt::Result {
+    match backup.role {
+        BackupRole::Starting => {
+            writeln!(text, "The backup's server has not answered yet; nothing is signed in before.")?
+        }
+        BackupRole::TakingOver => writeln!(text, "Waiting for the process that signed in before to leave.")?,
+        BackupRole::Superseded => writeln!(text, "Another process has taken over; this one signs nothing in.")?,
+        BackupRole::Holder => {}
+    }
+    match (backup.generation, backup.last_success_at) {
+        (Some(generation), Some(at)) => writeln!(text, "Backup: generation {generation}, complete at {}.", local(at))?,
+        _ => writeln!(text, "Backup: none yet.")?,
+    }
+    if let Some(since) = backup.unsaved_since {
+        writeln!(text, "Backup: something has not been saved since {}.", local(since))?;
+    }
+    for trouble in [&backup.conflict, &backup.error].into_iter().flatten() {
+        writeln!(text, "Backup: {trouble}")?;
     }
     Ok(())
 }

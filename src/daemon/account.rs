@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{Id, JoinSet};
@@ -63,6 +64,8 @@ pub struct Shared {
     pub events: mpsc::UnboundedSender<Event>,
     /// Turns true when runs have to end.
     pub stop: watch::Receiver<bool>,
+    /// The state came from a backup: of slots up to then nobody here knows whether they were done after it was made.
+    pub uncertain_until: Option<DateTime<Utc>>,
     /// How often models were asked.
     pub model_calls: Arc<Budget>,
     /// One for each connection that may be open on demand.

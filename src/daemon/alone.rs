@@ -65,6 +65,7 @@ pub async fn once(
         instance: datadir.instance.clone(),
         events,
         stop,
+        uncertain_until: None,
         model_calls: Arc::new(Budget::new(snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit))),
         places: Arc::new(Semaphore::new(account::PLACES)),
     });

@@ -52,6 +52,8 @@ struct Attempt {
     since: DateTime<Utc>,
     /// An earlier process claimed the slot.
     taken_up: bool,
+    /// Another process may have done more than the ledger knows.
+    uncertain: bool,
 }
 
 /// Carries an order out and tells the kernel, whatever happens.
@@ -94,7 +96,17 @@ async fn execute(account: &mut Account, order: RunOrder) -> Result<Option<Ended>
         }
     };
     Span::current().record("run_id", attempt.run_id.as_str());
-    perform(account, attempt).await
+    perform(account, in_doubt(attempt, account.shared.uncertain_until)).await
+}
+
+/// After a restore, what came before it is looked for in the chat, from the planned instant on.
+fn in_doubt(attempt: Attempt, until: Option<DateTime<Utc>>) -> Attempt {
+    let slot = attempt.order.key.slot.instant();
+    if until.is_none_or(|until| slot > until) {
+        return attempt;
+    }
+    info!("the state came from a backup: looking in the chat for what was done since it was made");
+    Attempt { uncertain: true, since: attempt.since.min(slot), ..attempt }
 }
 
 /// Takes the slot, durably, before the first byte is sent. While the ledger refuses, the slot waits.
@@ -124,6 +136,7 @@ async fn claim(account: &Account, mut order: RunOrder) -> Result<Attempt, String
                     journal: Vec::new(),
                     since: claimed_at,
                     taken_up: false,
+                    uncertain: false,
                 });
             }
             // Who asks twice within a second wants two runs.
@@ -173,7 +186,17 @@ fn kept(history: &ClaimHistory) -> Result<Kept, String> {
 
 fn again(order: RunOrder, run_id: RunId, number: u32, history: &ClaimHistory) -> Result<Attempt, String> {
     let (kept, claimed_at) = (kept(history)?, history.claim.claimed_at);
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal: Vec::new(), since: Utc::now(), taken_up: false })
+    Ok(Attempt {
+        order,
+        run_id,
+        number,
+        claimed_at,
+        kept,
+        journal: Vec::new(),
+        since: Utc::now(),
+        taken_up: false,
+        uncertain: false,
+    })
 }
 
 /// What a crash left behind goes on where its journal ends.
@@ -184,7 +207,7 @@ fn take_up(order: RunOrder, history: &ClaimHistory) -> Result<Attempt, String> {
     let journal = entries.iter().map(|entry| entry.mark.clone()).collect();
     let (kept, claimed_at, run_id) = (kept(history)?, history.claim.claimed_at, history.claim.run_id.clone());
     warn!(run_id = %run_id, "taking up a run that was cut off");
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: true })
+    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: true, uncertain: false })
 }
 
 async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended>, String> {
@@ -257,7 +280,8 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
     let secret = *account.shared.instance.random_id_secret.expose();
     let mut stop = account.shared.stop.clone();
     let (key, number, kept) = (attempt.order.key.clone(), attempt.number, attempt.kept.clone());
-    let (timeout, journal, since) = (attempt.order.task.timeout, attempt.journal.clone(), attempt.since);
+    let (timeout, journal) = (attempt.order.task.timeout, attempt.journal.clone());
+    let (since, uncertain) = (attempt.since, attempt.uncertain);
     let advice = Advice::new(account.reach.borrow().ai.clone(), Arc::clone(&account.shared.model_calls));
     let conversation = async move {
         let plan = Plan {
@@ -270,6 +294,7 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
             advisor: &advice,
             journal,
             since,
+            uncertain,
         };
         let result = run::perform(&mut connection, plan, &mut recorder, &mut stop).await;
         (connection, recorder, result)
@@ -277,7 +302,7 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
     match tokio::spawn(conversation.instrument(Span::current())).await {
         Ok((connection, recorder, result)) => {
             account.connection = Some(connection);
-            (judge(account, !attempt.journal.is_empty(), result), Some(recorder))
+            (judge(account, !attempt.journal.is_empty() || attempt.uncertain, result), Some(recorder))
         }
         Err(panic) => {
             error!(%panic, "a conversation ended in a panic; please report it");
@@ -318,6 +343,7 @@ async fn history_says(
         advisor: &Advice::new(None, Arc::clone(&account.shared.model_calls)),
         journal: journal.to_vec(),
         since,
+        uncertain: false,
     };
     run::review(connection, &plan).await
 }

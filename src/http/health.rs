@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::kernel::status::{HEARTBEAT_LIMIT, Status};
+use crate::kernel::status::{BackupRole, HEARTBEAT_LIMIT, Status};
 
 /// What `/livez`, `/readyz` and `/healthz` say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,7 +23,7 @@ pub struct Health {
 /// One part of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Component {
-    /// `loop`, `configuration`, `ledger`, `watcher`, `telegram` or `tasks`.
+    /// `loop`, `configuration`, `ledger`, `watcher`, `backup`, `telegram` or `tasks`.
     pub name: &'static str,
     /// How it is.
     pub status: Level,
@@ -51,7 +51,8 @@ pub fn of(status: &Status, now: DateTime<Utc>) -> Health {
     let ledger = ledger(status);
     let live = turns.status != Level::Fail;
     let ready = live && !status.shutting_down && configuration.status != Level::Fail && ledger.status != Level::Fail;
-    let components = vec![turns, configuration, ledger, watcher(status), telegram(status, now), tasks(status)];
+    let components =
+        vec![turns, configuration, ledger, watcher(status), backup(status), telegram(status, now), tasks(status)];
     let worst = components.iter().map(|component| component.status).max().unwrap_or(Level::Pass);
     Health { status: worst, live, ready, components }
 }
@@ -100,6 +101,23 @@ fn ledger(status: &Status) -> Component {
 fn watcher(status: &Status) -> Component {
     let blind = "no watcher stands; changes of the workdir are not noticed".to_owned();
     component("watcher", [(status.watcher.is_none(), Level::Warn, blind)])
+}
+
+fn backup(status: &Status) -> Component {
+    let known = status.backup.as_ref();
+    let role = |role| known.is_some_and(|backup| backup.role == role);
+    let conflict =
+        "the server holds what this daemon did not write; nothing is written until somebody decides".to_owned();
+    let failing = "the last attempt failed; the log and `tgsignd status` say why".to_owned();
+    component(
+        "backup",
+        [
+            (role(BackupRole::Superseded), Level::Warn, "another process has taken over".to_owned()),
+            (known.is_some_and(|backup| backup.conflict.is_some()), Level::Warn, conflict),
+            (known.is_some_and(|backup| backup.error.is_some()), Level::Warn, failing),
+            (role(BackupRole::TakingOver), Level::Warn, "it waits for the process before it to leave".to_owned()),
+        ],
+    )
 }
 
 fn telegram(status: &Status, now: DateTime<Utc>) -> Component {

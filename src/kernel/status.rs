@@ -3,6 +3,7 @@
 //!
 //! It is plain data and travels as JSON over the control socket. What is not known yet is `None`, never a made-up number.
 
+mod backup;
 mod histogram;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use self::backup::{BackupResult, BackupRole, BackupStatus, BackupTotals, Check, Restored};
 pub use self::histogram::Histogram;
 use crate::names::{AccountName, RunId, RunKey, Slot, TaskName};
 use crate::script::Outcome;
@@ -33,6 +35,9 @@ pub struct Status {
     pub watcher: Option<WatcherStatus>,
     /// The database.
     pub ledger: LedgerStatus,
+    /// The copy elsewhere; `None` when there is none.
+    #[serde(default)]
+    pub backup: Option<BackupStatus>,
     /// Configured tasks, the disabled ones too. Shared, because a hundred thousand of them are published often and change
     /// rarely.
     pub tasks: Arc<BTreeMap<TaskName, Arc<TaskStatus>>>,
@@ -58,6 +63,7 @@ impl Status {
             config: ConfigStatus::default(),
             watcher: None,
             ledger: LedgerStatus::default(),
+            backup: None,
             tasks: Arc::default(),
             accounts: BTreeMap::new(),
             running: Vec::new(),

@@ -41,7 +41,7 @@ pub use amounts::{Amount, amounts};
 pub use arithmetic::solve;
 pub use classify::{Classified, Finding, classify};
 pub use consult::{Alphabet, Answer, MAX_READ, Question, Wanted, Word};
-pub use conversation::{Conversation, decide_from_history, find_sends};
+pub use conversation::{Conversation, decide_from_history, doubt_what_follows, find_sends};
 pub use message::{Button, ButtonKind, ChatMessage, Media, Mention, Place, Popup, Position, Sender};
 pub use outcome::Outcome;
 pub use pattern::{Pattern, PatternError, PatternSource};

@@ -105,6 +105,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         instance: datadir.instance.clone(),
         events: events_in,
         stop: stopped,
+        uncertain_until: None,
         model_calls: Arc::new(Budget::new(accepted.snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit))),
         places: Arc::new(Semaphore::new(account::PLACES)),
     };

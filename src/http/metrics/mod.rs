@@ -3,6 +3,7 @@
 //! Instants are Unix time in seconds; what is not known has no series. Every combination of labels that can occur is there
 //! from the start, except error codes of Telegram that have not been seen.
 
+mod backup;
 mod family;
 mod tasks;
 
@@ -50,6 +51,7 @@ fn of_status(status: &Status) -> Vec<Family> {
     families.extend(tasks::families(status));
     families.extend(of_accounts(status));
     families.extend(of_ledger(status));
+    families.extend(backup::families(status));
     families
 }
 

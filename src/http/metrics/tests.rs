@@ -38,6 +38,7 @@ pub(in crate::http) fn busy_status() -> Status {
     status.ledger = LedgerStatus { ready: true, sizes, ..LedgerStatus::default() };
     fill_accounts(&mut status);
     fill_tasks(&mut status);
+    status.backup = Some(backup());
     status.totals.rpc_errors = [(420, 3), (-503, 1)].into();
     status.totals.reloads_rejected = 1;
     status.totals.run_duration.observe(4.5);
@@ -84,6 +85,25 @@ fn fill_tasks(status: &mut Status) {
     let idle = ("idle-b".parse().unwrap(), Arc::new(TaskStatus::default()));
     status.tasks = Arc::new([(task, Arc::new(busy)), idle].into());
     status.running = vec![RunningRun { run_id, key, attempt: 1, started_at: Some(now()) }];
+}
+
+fn backup() -> BackupStatus {
+    let mut totals = BackupTotals { uploaded_bytes: 4096, ..BackupTotals::default() };
+    totals.attempts = [(BackupResult::Committed, 3), (BackupResult::Failed, 1)].into();
+    totals.requests = [("PUT".to_owned(), [(201, 6), (507, 1)].into())].into();
+    BackupStatus {
+        role: BackupRole::Holder,
+        generation: Some(7),
+        generations: Some(3),
+        last_success_at: Some(now() - TimeDelta::minutes(5)),
+        last_size_bytes: Some(1024),
+        unsaved_since: Some(now()),
+        error: Some("the server is full".into()),
+        drill: Some(Check { at: now() - TimeDelta::days(1), passed: true }),
+        month_bytes: 8192,
+        totals,
+        ..BackupStatus::default()
+    }
 }
 
 fn process() -> ProcessMetrics {

@@ -37,7 +37,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-pub use resume::{decide_from_history, find_sends};
+pub use resume::{decide_from_history, doubt_what_follows, find_sends};
 
 use super::classify::classify;
 use super::consult::{Answer, Question, Wanted};

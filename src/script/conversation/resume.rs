@@ -138,6 +138,33 @@ pub fn find_sends(script: &Script, journal: &[JournalMark], history: &[ChatMessa
     marks
 }
 
+/// `journal` with what may have been done after its end in doubt, because the end of the journal itself is lost: the state came
+/// from a backup.
+///
+/// A message that is not in the chat was not sent, and can be. What leaves no trace, such as a click, gets a mark that it may
+/// have begun, so that it is not done a second time. `date` is when the slot was planned, in Unix seconds.
+pub fn doubt_what_follows(script: &Script, mut journal: Vec<JournalMark>, date: i64) -> Vec<JournalMark> {
+    if matches!(journal.last(), Some(JournalMark::Begun { .. })) {
+        return journal;
+    }
+    let next = journal.last().map_or(0, |mark| mark.step() + 1);
+    let mut forks = false;
+    for (step, verb) in script.reachable(next).map(|(step, it)| (step, &it.verb)) {
+        match verb {
+            Verb::When(_) | Verb::Jump(_) | Verb::Until(..) => forks = true,
+            verb if !verb.acts() || matches!(verb, Verb::Quiet(_)) => {}
+            Verb::Send(_) | Verb::Reply { .. } | Verb::Start(_) | Verb::Dice(_) if forks => {}
+            Verb::Send(_) | Verb::Reply { .. } | Verb::Start(_) | Verb::Dice(_) => break,
+            _ => {
+                let memory = Memory::default();
+                journal.push(JournalMark::Begun { step, date, message: None, memory });
+                break;
+            }
+        }
+    }
+    journal
+}
+
 /// What a step may have sent.
 enum Possible {
     None,

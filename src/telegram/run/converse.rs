@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use super::plan::{Note, Performed, Plan, Recorder, RunError};
 use super::{CLOCK_TOLERANCE, RECONNECT_PAUSE, stopped};
 use crate::script::{
-    ChatMessage, Command, Conversation, Input, JournalMark, Verb, Verdict, decide_from_history, find_sends,
+    ChatMessage, Command, Conversation, Input, JournalMark, Verb, Verdict, decide_from_history, doubt_what_follows,
+    find_sends,
 };
 use crate::telegram::connection::Connection;
 use crate::telegram::messages::{Chat, Heard};
@@ -87,13 +88,19 @@ enum Turn {
 
 impl<R: Recorder> Run<'_, R> {
     async fn first_input(&mut self) -> Result<Input, RunError> {
-        if !self.plan.journal.is_empty() {
+        if !self.plan.journal.is_empty() || self.plan.uncertain {
             let since = self.since();
             let history = history::since(self.connection, &mut self.chat, since).await?;
-            let journal = find_sends(&self.plan.script, &self.plan.journal, &history);
-            self.messages = journal.iter().filter_map(sent_id).collect();
-            self.seen.extend(history.iter().map(|message| (message.id, message.edited)));
-            return Ok(Input::Resume { journal, history });
+            let mut journal = find_sends(&self.plan.script, &self.plan.journal, &history);
+            if self.plan.uncertain {
+                journal = doubt_what_follows(&self.plan.script, journal, since);
+            }
+            if !journal.is_empty() {
+                self.acted = true;
+                self.messages = journal.iter().filter_map(sent_id).collect();
+                self.seen.extend(history.iter().map(|message| (message.id, message.edited)));
+                return Ok(Input::Resume { journal, history });
+            }
         }
         let says = |verb: &&Verb| verb.acts() && !matches!(verb, Verb::Quiet(_));
         let first = self.plan.script.steps.iter().map(|step| &step.verb).find(says);

@@ -30,8 +30,10 @@ pub struct Plan<'a> {
     pub advisor: &'a dyn Advisor,
     /// What an interrupted attempt had done; empty for a new one.
     pub journal: Vec<JournalMark>,
-    /// When the attempt began; for a new one, now.
+    /// When the attempt began; for a new one, now; for one whose beginning is not known, when its slot was planned.
     pub since: DateTime<Utc>,
+    /// The journal may lack its end, or all of it, because the state came from a backup: the chat is looked at first.
+    pub uncertain: bool,
 }
 
 /// Answers what the script cannot.

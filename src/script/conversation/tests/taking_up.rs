@@ -105,3 +105,20 @@ fn sends_are_found_in_the_history() {
     assert_eq!(found(&[sent_mark(0, 20)], &[own(12, "/b"), own(20, "/a")]), [(0, 20)]);
     assert_eq!(found(&[], &[own(12, "/b")]), []);
 }
+
+#[test]
+fn after_a_restore_what_leaves_no_trace_counts_as_begun() {
+    let doubted = |verbs: Vec<Verb>, journal: Vec<JournalMark>| {
+        let known = journal.len();
+        let marks = doubt_what_follows(&script(verbs), journal, NOON);
+        marks.get(known).map(JournalMark::step)
+    };
+    let panel = || vec![send("/checkin"), expect("菜单"), click("签到"), send("/more")];
+    assert_eq!(doubted(panel(), vec![]), None, "no message of ours is there, so nothing was done");
+    assert_eq!(doubted(panel(), vec![sent_mark(0, 10)]), Some(2), "the button may have been pressed");
+    assert_eq!(doubted(panel(), vec![sent_mark(0, 10), sent_mark(3, 12)]), None, "all of it was done");
+    assert_eq!(doubted(vec![click("签到"), expect("成功")], vec![]), Some(0));
+    let begun = JournalMark::Begun { step: 2, date: NOON, message: None, memory: Memory::default() };
+    assert_eq!(doubted(panel(), vec![sent_mark(0, 10), begun]), None, "the journal says so itself");
+    assert_eq!(doubted(vec![send("/a"), send("/b")], vec![sent_mark(0, 10)]), None);
+}
