@@ -51,6 +51,7 @@ async fn play(once: bool) -> Result<(), StageError> {
     stage.login("alice", "12345\n").await?;
     stage.login("bob", "12345\ncorrect horse\n").await?;
     say("\nThe daemon starts; its log follows. In a few seconds the cron expressions fire.\n");
+    stage.write_tasks()?;
     stage.start_daemon().await?;
     let runs = stage.runs(SCRIPTED.len() * 2).await?;
 
@@ -74,10 +75,11 @@ async fn play(once: bool) -> Result<(), StageError> {
     {
         say(&format!("  {line}"));
     }
-    say(&format!("\n{}", stage.places()));
     if !wrong.is_empty() {
         return Err(StageError::NotAsScripted(wrong.join("\n")));
     }
+    lose_the_disk_and_go_on(&mut stage).await?;
+    say(&format!("\n{}", stage.places()));
     if once {
         stage.stop_daemon().await?;
         stage.remove();
@@ -87,6 +89,30 @@ async fn play(once: bool) -> Result<(), StageError> {
         stage.stay().await?;
     }
     Ok(())
+}
+
+/// The data directory is deleted; the WebDAV server has all that is needed to go on.
+async fn lose_the_disk_and_go_on(stage: &mut Stage) -> Result<(), StageError> {
+    say(
+        "\nNow the disk is lost: the daemon is stopped and its data directory deleted. On the WebDAV server there is:\n",
+    );
+    stage.lose_the_disk().await?;
+    for file in stage.remote_files() {
+        say(&format!("  {file}"));
+    }
+    say("\nThe daemon starts on an empty disk:\n");
+    stage.start_daemon().await?;
+    let restored = stage.runs(SCRIPTED.len() * 2).await?;
+    say(&format!(
+        "\nIt remembers all {} runs. Nobody signs in again; the points bot is asked once more:\n",
+        restored.len()
+    ));
+    stage.command(&["once", "points", "--account", "alice"]).await?;
+    let runs = stage.runs(restored.len() + 1).await?;
+    match runs.last().map(|run| run.outcome) {
+        Some(Outcome::AlreadyDone) => Ok(()),
+        other => Err(StageError::NotAsScripted(format!("after the restore: {other:?} instead of already_done"))),
+    }
 }
 
 /// A reader that closed the pipe has seen enough.

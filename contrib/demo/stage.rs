@@ -45,6 +45,8 @@ pub(super) enum StageError {
 pub(super) struct Stage {
     folder: PathBuf,
     centre: DataCentre,
+    /// Where the backup goes.
+    webdav: webdav_sim::Server,
     daemon: Option<Child>,
     metrics: watch::Receiver<Option<SocketAddr>>,
     announce: watch::Sender<Option<SocketAddr>>,
@@ -57,10 +59,15 @@ impl Stage {
         let centre = DataCentre::start(World::from_toml(include_str!("world.toml"))?).await?;
         let workdir = folder.join("workdir");
         std::fs::create_dir(&workdir)?;
-        let settings = include_str!("tgsignd.toml").replace("{data_centre}", centre.daemon_config().trim());
+        let webdav = webdav_sim::Server::start(webdav_sim::profiles::APACHE).await?;
+        let settings = include_str!("tgsignd.toml")
+            .replace("{data_centre}", centre.daemon_config().trim())
+            .replace("{webdav}", &webdav.url())
+            .replace("{webdav_username}", webdav.username())
+            .replace("{webdav_password}", webdav.password());
         std::fs::write(workdir.join("tgsignd.toml"), settings)?;
         let (announce, metrics) = watch::channel(None);
-        Ok(Self { folder, centre, daemon: None, metrics, announce })
+        Ok(Self { folder, centre, webdav, daemon: None, metrics, announce })
     }
 
     pub(super) fn data_centre(&self) -> SocketAddr {
@@ -93,11 +100,27 @@ impl Stage {
         if login.wait().await?.success() { Ok(()) } else { Err(StageError::Command(format!("login {account}"))) }
     }
 
-    /// Writes the tasks, whose time comes in a moment, and starts the daemon.
-    pub(super) async fn start_daemon(&mut self) -> Result<(), StageError> {
+    /// Writes the tasks, whose time comes in a moment.
+    pub(super) fn write_tasks(&self) -> Result<(), StageError> {
         let time = (chrono::Utc::now() + HEAD_START).format("%H:%M:%S").to_string();
         let tasks = include_str!("tasks.toml").replace("{time}", &time);
-        std::fs::write(self.folder.join("workdir/tasks.toml"), tasks)?;
+        Ok(std::fs::write(self.folder.join("workdir/tasks.toml"), tasks)?)
+    }
+
+    /// Stops the daemon, which saves what it has, and deletes the data directory with sessions and memory.
+    pub(super) async fn lose_the_disk(&mut self) -> Result<(), StageError> {
+        self.stop_daemon().await?;
+        Ok(std::fs::remove_dir_all(self.folder.join("data"))?)
+    }
+
+    /// Names of the files on the WebDAV server.
+    pub(super) fn remote_files(&self) -> Vec<String> {
+        self.webdav.files()
+    }
+
+    /// Starts the daemon and waits until it is ready.
+    pub(super) async fn start_daemon(&mut self) -> Result<(), StageError> {
+        self.announce.send_replace(None);
         let mut daemon = self.tgsignd(&["run"])?.stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let log = daemon.stderr.take().ok_or(StageError::Daemon("the daemon has no log"))?;
         let announce = self.announce.clone();
