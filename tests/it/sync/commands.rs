@@ -24,7 +24,9 @@ async fn a_person_backs_up_looks_verifies_and_restores_on_every_profile() {
         assert_eq!(again[0]["committed"], false);
         let listed = json(&host.tgsignd(&["backup", "list", "--format", "json"]).ends().await.success());
         assert_eq!((listed.len(), &listed[0]["generation"], &listed[0]["current"]), (1, &1.into(), &true.into()));
-        for (arguments, level) in [(&["backup", "verify"][..], "ciphertext"), (&["backup", "verify", "--read-data"], "decrypted")] {
+        for (arguments, level) in
+            [(&["backup", "verify"][..], "ciphertext"), (&["backup", "verify", "--read-data"], "decrypted")]
+        {
             assert!(host.tgsignd(arguments).ends().await.success().contains(level));
         }
         let other = Host::empty(&server.url(), KEY);
@@ -126,7 +128,8 @@ async fn a_container_with_variables_only_restores() {
 #[tokio::test]
 async fn no_secret_is_ever_shown() {
     let server = server().await;
-    let (host, stranger) = (Host::used(&server.url()), Host::empty(&server.url(), "another text of more than 32 bytes"));
+    let (host, stranger) =
+        (Host::used(&server.url()), Host::empty(&server.url(), "another text of more than 32 bytes"));
     for arguments in ["now", "list", "verify", "probe", "resolve", "restore"] {
         for host in [&host, &stranger] {
             let ended = host.tgsignd(&["-vv", "backup", arguments]).ends().await;

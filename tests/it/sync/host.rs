@@ -49,13 +49,13 @@ fn settings() -> Backup {
         credentials: None,
         remote_path: "/backup/".to_owned(),
         ca: None,
-        interval: Duration::from_secs(60),
-        min_gap: Duration::from_secs(60),
+        interval: Duration::from_mins(1),
+        min_gap: Duration::from_mins(1),
         keys: BackupKeys::Derived(SecretRef::Inline(Secret::new(String::new()))),
         trusted: Vec::new(),
         level: 1,
         keep: Keep { last: 3, daily: 0, weekly: 0 },
-        drill: Duration::from_secs(60),
+        drill: Duration::from_mins(1),
     }
 }
 
@@ -67,7 +67,11 @@ fn engine(url: &str, key: &str, folder: &Path, access: Access) -> Result<Engine,
         remote_path: "/backup/".to_owned(),
         extra_ca: None,
         allow_http: false,
-        timeouts: Timeouts { connect: Duration::from_secs(5), idle: Duration::from_secs(5), answer: Duration::from_secs(5) },
+        timeouts: Timeouts {
+            connect: Duration::from_secs(5),
+            idle: Duration::from_secs(5),
+            answer: Duration::from_secs(5),
+        },
         retries: QUICK,
     };
     let remote = Remote::new(remote.check().unwrap()).unwrap();
@@ -171,6 +175,7 @@ impl Host {
     }
 
     pub(super) fn inputs(&self, history: History) -> Inputs {
+        assert!(self.database().exists(), "there is nothing to commit");
         let workdir = BTreeMap::from([("tgsignd.toml".to_owned(), b"version = 1\n".to_vec())]);
         Inputs { workdir, since: now() - TimeDelta::days(1), history }
     }

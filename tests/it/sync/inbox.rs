@@ -30,7 +30,9 @@ async fn a_workdir_and_a_session_arrive_and_are_answered_once() {
     let session = fs::read(laptop.datadir().join("sessions/alice.session")).unwrap();
     sender.push_session(&"alice".parse().unwrap(), &session).await.unwrap();
     let letters = daemon.engine.inbox_poll().await.unwrap();
-    assert!(matches!(&letters[0].delivery, Delivery::Session { account, file } if account.as_str() == "alice" && *file.expose() == session));
+    assert!(
+        matches!(&letters[0].delivery, Delivery::Session { account, file } if account.as_str() == "alice" && *file.expose() == session)
+    );
     let sealed = server.read(&server.files()[0]).unwrap();
     let text = String::from_utf8_lossy(&sealed);
     assert!(text.starts_with("age-encryption.org/v1") && !text.contains("alice"));

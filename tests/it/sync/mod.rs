@@ -1,8 +1,8 @@
 //! The engine of the backup and its commands, with real data directories, on every simulated server and the real ones.
 
 mod commands;
-mod hostile;
 mod host;
+mod hostile;
 mod inbox;
 mod owners;
 mod racing;
@@ -14,7 +14,7 @@ use webdav_sim::{Profile, Server};
 
 /// All that can keep a backup.
 fn profiles() -> impl Iterator<Item = Profile> {
-    webdav_sim::profiles::ALL.iter().filter(|profile| profile.name != webdav_sim::profiles::NGINX_STOCK.name).cloned()
+    webdav_sim::profiles::ALL.iter().filter(|profile| profile.name != webdav_sim::profiles::NGINX_STOCK.name).copied()
 }
 
 async fn server() -> Server {

@@ -1,9 +1,9 @@
 //! One owner of the sessions at a time.
 
+use std::time::Duration;
 use tgsignd::backup::log::{Hold, TAKEOVER_WAIT, Wait};
 use tgsignd::backup::place::Only;
 use tgsignd::backup::sync::RestoreOrder;
-use std::time::Duration;
 use webdav_sim::Server;
 
 use super::{Host, KEY, commit, new_generation, profiles};
