@@ -2,24 +2,31 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use super::agenda::PairKey;
 use super::engine::Kernel;
 use super::record::{Position, RunRecord};
-use super::status::{LastRun, MissedReason, NextRun, PairStatus, TaskStatus};
+use super::status::{DelayedReason, LastRun, MissedReason, NextRun, PairStatus, SkippedReason, TaskStatus};
 use crate::config::{Snapshot, Task};
 use crate::names::{AccountName, TaskName};
-use crate::script::Outcome;
+use crate::script::{Amount, Outcome};
 
 /// The evidence in `status` and in alarms is one line of a terminal.
 const EVIDENCE_CHARACTERS: usize = 120;
 
+/// Slots that are looked at for the interval of a task: a week of days and one more.
+const SLOTS_OF_INTERVAL: usize = 8;
+
 impl Kernel {
     /// A task that is new or was changed; counters of what stays go on.
-    pub(super) fn describe(&mut self, task: &Task) {
+    pub(super) fn describe(&mut self, now: DateTime<Utc>, task: &Task, in_detail: bool) {
         let statuses = Arc::make_mut(&mut self.status.tasks);
         let status = Arc::make_mut(statuses.entry(task.name.clone()).or_default());
         status.enabled = task.enabled;
+        status.interval = if in_detail && task.enabled { interval(task, now) } else { None };
         let stays: BTreeSet<&AccountName> = task.accounts.iter().collect();
         status.accounts.retain(|name, _| stays.contains(name));
         for account in &task.accounts {
@@ -58,6 +65,7 @@ impl Kernel {
             outcome: record.outcome,
             reason: record.reason.clone(),
             evidence: evidence_line(&record.evidence),
+            amounts: amounts(&record.evidence),
         });
         if record.outcome.is_done() {
             pair.last_success_at = Some(record.ended_at);
@@ -82,6 +90,22 @@ impl Kernel {
         }
     }
 
+    pub(super) fn count_skipped(&mut self, key: &PairKey, reason: SkippedReason, slots: usize) {
+        if slots == 0 {
+            return;
+        }
+        self.count_outcomes(key, Outcome::Skipped, slots);
+        if let Some(task) = self.task_status(&key.0) {
+            *task.skipped.entry(reason).or_default() += slots as u64;
+        }
+    }
+
+    pub(super) fn count_delayed(&mut self, task: &TaskName, reason: DelayedReason) {
+        if let Some(task) = self.task_status(task) {
+            *task.delayed.entry(reason).or_default() += 1;
+        }
+    }
+
     fn count_outcomes(&mut self, key: &PairKey, outcome: Outcome, slots: usize) {
         if let Some(task) = self.task_status(&key.0) {
             *task.outcomes.entry(outcome).or_default() += slots as u64;
@@ -98,6 +122,15 @@ impl Kernel {
     }
 }
 
+/// The longest time between two of the next slots: a task of Monday to Friday rests for three days.
+fn interval(task: &Task, now: DateTime<Utc>) -> Option<Duration> {
+    if let Some(period) = task.timing.schedule.period() {
+        return Some(period);
+    }
+    let slots: Vec<_> = task.timing.slots_between(now, DateTime::<Utc>::MAX_UTC).take(SLOTS_OF_INTERVAL).collect();
+    slots.windows(2).filter_map(|pair| (pair[1].instant() - pair[0].instant()).to_std().ok()).max()
+}
+
 fn seeded(position: Option<&Position>) -> PairStatus {
     let Some(position) = position else { return PairStatus::default() };
     PairStatus {
@@ -109,15 +142,28 @@ fn seeded(position: Option<&Position>) -> PairStatus {
             outcome: last.outcome,
             reason: last.reason.clone(),
             evidence: evidence_line(&last.evidence),
+            amounts: amounts(&last.evidence),
         }),
         last_success_at: position.last_success_at,
         consecutive_failures: position.consecutive_failures,
     }
 }
 
-/// The text of the newest piece of evidence, on one line.
+/// What decided, else the newest piece of evidence.
+fn decisive(evidence: &serde_json::Value) -> Option<&serde_json::Value> {
+    let all = evidence.as_array()?;
+    all.iter().rfind(|one| one.get("rule").is_some_and(|rule| !rule.is_null())).or_else(|| all.last())
+}
+
+/// The numbers that were named there.
+fn amounts(evidence: &serde_json::Value) -> Vec<Amount> {
+    let amounts = decisive(evidence).and_then(|decisive| decisive.get("amounts"));
+    amounts.and_then(|amounts| serde_json::from_value(amounts.clone()).ok()).unwrap_or_default()
+}
+
+/// The text that decided, else the newest one, on one line.
 pub fn evidence_line(evidence: &serde_json::Value) -> Option<String> {
-    let text = evidence.as_array()?.last()?.get("text")?.as_str()?;
+    let text = decisive(evidence)?.get("text")?.as_str()?;
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     Some(line.chars().take(EVIDENCE_CHARACTERS).collect())
 }

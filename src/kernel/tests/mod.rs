@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::record::{Claim, ClaimHistory, LastEnded, NotRun, Position, RunRecord, Trigger};
 use super::resume::resume_at;
-use super::status::{Build, Status};
+use super::status::{Build, Status, TaskStatus};
 use super::{Alarm, Effect, Event, Kernel, RunOrder, Seeds, Work};
 use crate::config::{FileContent, Snapshot, Sources, load};
 use crate::names::{AccountName, RunId, RunKey, Slot, TaskName};
@@ -140,6 +140,10 @@ impl Stage {
         self.not_run.drain(..).map(|(key, what, _)| format!("{key} {what:?}")).collect()
     }
 
+    fn task(&mut self, name: &str) -> TaskStatus {
+        self.kernel.status().tasks[name].as_ref().clone()
+    }
+
     fn next(&mut self, task: &str) -> Option<String> {
         let task: TaskName = task.parse().unwrap();
         let pair = self.kernel.status().tasks.get(&task)?.accounts.values().next()?;
@@ -183,7 +187,7 @@ fn record(order: &RunOrder, outcome: Outcome, now: DateTime<Utc>) -> RunRecord {
     };
     // As the daemon does it: who asked for a run decides himself whether to ask again.
     if order.trigger != Trigger::Manual {
-        record.resume_at = resume_at(&record, order.task.retry, true, now);
+        record.resume_at = resume_at(&record, order.task.retry, None, true, now);
     }
     record
 }
