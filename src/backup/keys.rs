@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(keys.signing.public().to_string(), PUBLIC);
     }
     const RECIPIENT: &str = "age1w7kavv2ej78pvtg0h97c70nspzqqsg8w09vd5r3qxhevcl6r5djqj5js4u";
-    const PUBLIC: &str = "ed25519:";
+    const PUBLIC: &str = "ed25519:rg3r8noM4sFUuqcNJT0JL0ocSXcCmkg0a+xdwaiPJNA";
 
     #[test]
     fn an_identity_stays_itself_in_either_case() {

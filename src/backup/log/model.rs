@@ -276,7 +276,7 @@ proptest! {
 
     #[test]
     fn retention_never_takes_what_is_needed(
-        commits in 1_u8..12, last in 0_usize..6, daily in 0_usize..4, weekly in 0_usize..3, verified in 0_u64..12, stopped_at in 0_usize..40,
+        commits in 1_u8..7, last in 0_usize..6, daily in 0_usize..4, weekly in 0_usize..3, verified in 0_u64..12, stopped_at in 0_usize..40,
     ) {
         let mut server = Server::default();
         let mut writer = Writer::new(0);
