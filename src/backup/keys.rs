@@ -117,7 +117,7 @@ pub struct Identity(age::x25519::Identity);
 
 impl Identity {
     /// The identity with this secret, of which every 32 bytes are one.
-    fn from_secret(secret: &[u8; 32]) -> Result<Self, KeyError> {
+    pub fn from_secret(secret: &[u8; 32]) -> Result<Self, KeyError> {
         let mut text =
             bech32::encode(IDENTITY_PREFIX, secret.to_base32(), Variant::Bech32).map_err(|_| KeyError::Identity)?;
         let identity = text.parse().map(Self).map_err(|_| KeyError::Identity);

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::backup::BackupArgs;
+use super::push::PushArgs;
 use crate::names::{AccountName, RunId, TaskName};
 
 /// Performs the daily check-in of Telegram bots and groups from your own accounts, and proves that it worked.
@@ -53,6 +55,10 @@ pub enum Command {
     Status(StatusArgs),
     /// Show the transcripts of runs
     Logs(LogsArgs),
+    /// Make, list, verify and restore encrypted backups on a WebDAV server
+    Backup(BackupArgs),
+    /// Send a workdir or a session to a daemon elsewhere, through its backup's server
+    Push(PushArgs),
     /// Print the JSON Schema of the configuration files, for editors
     Schema,
     /// Print the completions of a shell

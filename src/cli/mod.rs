@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a shell reads the environment")]
 
 mod arguments;
+mod backup;
 pub mod check;
 mod explain;
 mod login;
@@ -11,6 +12,7 @@ mod once;
 mod output;
 pub mod plan;
 mod privileges;
+mod push;
 mod reference;
 mod run;
 pub mod schema;
@@ -58,6 +60,8 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         Command::Login(arguments) => privileges::as_owner(cli, || login::run(cli, arguments)),
         Command::Status(arguments) => privileges::as_owner(cli, || status::run(cli, arguments)),
         Command::Logs(arguments) => privileges::as_owner(cli, || logs::run(cli, arguments)),
+        Command::Backup(arguments) => privileges::as_owner(cli, || backup::run(cli, arguments)),
+        Command::Push(arguments) => privileges::as_owner(cli, || push::run(cli, arguments)),
         Command::Schema => schema::run(),
         Command::Completions { shell } => reference::completions(*shell),
         Command::Man => reference::man(),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::secret::{Secret, SecretRef};
 use crate::names::{AccountName, TaskName};
-use crate::schedule::{Quiet, Timing};
+use crate::schedule::{MissedPolicy, Quiet, Timing};
 use crate::script::Script;
 
 /// One consistent, valid reading of the workdir and the environment.
@@ -37,6 +37,15 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The longest window of any task: no slot before it can be claimed any more.
+    pub fn longest_window(&self) -> Duration {
+        let window = |task: &Arc<Task>| match task.timing.missed {
+            MissedPolicy::RunOnce { within } => within,
+            MissedPolicy::Skip => Duration::ZERO,
+        };
+        self.tasks.values().map(window).max().unwrap_or_default()
+    }
+
     /// The quiet hours of the accounts of a task, in their order.
     pub fn quiet_hours(&self, task: &Task) -> Vec<Option<Quiet>> {
         task.accounts.iter().map(|account| self.accounts.get(account)?.quiet).collect()

@@ -52,11 +52,30 @@ pub enum Request {
         /// At most that many.
         limit: usize,
     },
+    /// Commit to the backup now; [`Reply::Told`] says what became of it.
+    BackupNow,
+    /// Decide about a backup that is not as this host left it; [`Reply::Told`] says what became of it.
+    BackupResolve {
+        /// Which side is kept.
+        keep: KeepSide,
+        /// Of a fork, the manifest to restore.
+        manifest: Option<String>,
+    },
     /// Close the account's connection and read its session anew: it has just signed in.
     Reconnect {
         /// The account.
         account: AccountName,
     },
+}
+
+/// A side of a backup that two sides claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeepSide {
+    /// What is in the data directory.
+    Local,
+    /// What is on the server.
+    Remote,
 }
 
 /// What the daemon answers.
@@ -72,6 +91,11 @@ pub enum Reply {
     Runs {
         /// Newest first.
         runs: Vec<RunRecord>,
+    },
+    /// Done, and what came of it, for people.
+    Told {
+        /// One or more sentences.
+        message: String,
     },
     /// Done, without anything to tell.
     Done,

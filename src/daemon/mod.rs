@@ -9,6 +9,7 @@
 //! | [`logging`], `systemd` | log lines, and what systemd is told |
 //! | [`ticker`] | wakes the loop at the kernel's deadline |
 //! | [`secrets`] | reads what secret references point to |
+//! | [`backup_setup`] | from the configuration to an engine of the backup |
 //! | [`backup_formats`] | sessions and ledgers, explained to the backup |
 //! | [`control`] | the socket through which commands reach the daemon |
 
@@ -23,6 +24,7 @@ mod advice;
 pub mod alone;
 mod attempt;
 pub mod backup_formats;
+pub mod backup_setup;
 pub mod control;
 pub mod datadir;
 pub mod last_good;

@@ -13,9 +13,9 @@ use super::order::{Alarm, Effect, RunOrder, Work};
 use super::pair::Pair;
 use super::record::{ClaimHistory, Position, Trigger};
 use super::status::{AccountStatus, RunningRun, Status};
-use crate::config::{Snapshot, Task};
+use crate::config::Snapshot;
 use crate::names::{AccountName, RunKey, Slot, TaskName};
-use crate::schedule::{MissedPolicy, Quiet, Seed};
+use crate::schedule::{Quiet, Seed};
 
 /// Turns events into effects. It is told the time and never looks.
 #[derive(Debug)]
@@ -79,12 +79,7 @@ impl Kernel {
 
     /// The longest window of any task: no slot before it can be claimed any more.
     pub fn longest_window(&self) -> Duration {
-        let tasks = self.snapshot.iter().flat_map(|snapshot| snapshot.tasks.values());
-        let window = |task: &Arc<Task>| match task.timing.missed {
-            MissedPolicy::RunOnce { within } => within,
-            MissedPolicy::Skip => Duration::ZERO,
-        };
-        tasks.map(window).max().unwrap_or_default()
+        self.snapshot.as_ref().map(|snapshot| snapshot.longest_window()).unwrap_or_default()
     }
 
     /// Whether no run is in progress. Orders that wait for their account do not count: nothing is claimed for them.

@@ -30,6 +30,10 @@ impl Service {
                     let _ = call.replies.send(reply).await;
                 });
             }
+            Request::BackupNow | Request::BackupResolve { .. } => {
+                let message = "the running daemon makes no backup itself; stop it, then run the command again".to_owned();
+                let _ = call.replies.try_send(Reply::Refused { kind: RefusalKind::TryAgain, message });
+            }
             Request::Reconnect { account } => {
                 info!(%account, "the session was renewed");
                 if let Some(handle) = self.accounts.get(&account) {
