@@ -1,4 +1,7 @@
 //! Link options of the daemon.
+#![allow(clippy::disallowed_methods, reason = "cargo tells a build script in its environment what it builds for")]
+
+#![allow(clippy::disallowed_methods, reason = "a build script is told everything by its environment")]
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -243,6 +243,25 @@ impl fmt::Debug for RunId {
     }
 }
 
+/// A chat, as its owner writes it down.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChatRef {
+    /// A public name without the `@`.
+    Username(String),
+    /// A marked id as bots use it: a user's is positive, a basic group's `-id`, a channel's `-100…`.
+    Id(i64),
+}
+
+impl std::fmt::Display for ChatRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Username(name) => write!(f, "@{name}"),
+            Self::Id(id) => write!(f, "{id}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

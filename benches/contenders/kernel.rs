@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tgsignd::config::{
-    Account, ChatRef, Connect, Guard, History, Http, Listen, Log, LogFormat, Retry, Snapshot, Task, Telegram,
+    Account, ChatRef, Connect, Guard, History, Http, Listen, Log, LogFormat, Retry, RetryFrom, Snapshot, Task, Telegram,
 };
 use tgsignd::daemon::ticker::Ticker;
 use tgsignd::kernel::status::{Build, Status};
@@ -24,7 +24,14 @@ fn snapshot(scene: Scene, tasks: usize, start: DateTime<Utc>) -> Snapshot {
     let script = Arc::new(Script { steps: Vec::new(), rules: OutcomeRules::default(), proof: Proof::Delivered });
     let account = |number: usize| format!("a{}", number % 1_000).parse().unwrap();
     let accounts = (0..tasks.min(1_000)).map(|number| {
-        let account = Account { name: account(number), phone: None, proxy: None, quiet: None, at_most: None };
+        let account = Account {
+            name: account(number),
+            phone: None,
+            proxy: None,
+            quiet: None,
+            at_most: None,
+            post_gap: Duration::ZERO,
+        };
         (account.name.clone(), Arc::new(account))
     });
     let accounts = accounts.collect();
@@ -43,9 +50,10 @@ fn snapshot(scene: Scene, tasks: usize, start: DateTime<Utc>) -> Snapshot {
         },
         once_per_day: false,
         timeout: Duration::from_mins(3),
-        retry: Retry { attempts: 1, delay: Duration::ZERO },
+        retry: Retry { attempts: 1, delay: Duration::ZERO, from: RetryFrom::Start },
         chat: ChatRef::Id(1),
         topic: None,
+        post_gap: Duration::ZERO,
         delete_after: None,
         script: Arc::clone(&script),
         fingerprint: number.to_string(),

@@ -110,6 +110,9 @@ pub struct OnceArgs {
     /// Only this account instead of all of the task's
     #[arg(long)]
     pub account: Option<AccountName>,
+    /// Find the account and the chat, show what would be sent, and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Arguments of `login`.

@@ -8,10 +8,12 @@ use serde::Serialize;
 use super::arguments::OnceArgs;
 use super::output::{json_line, print};
 use super::{Cli, CliError, Exit, Format, block_on, workdir};
+use crate::config::Snapshot;
 use crate::daemon::account::{Ended, RunReply};
 use crate::daemon::alone::{self, AloneError};
 use crate::daemon::control::{Client, RefusalKind, Reply, Request};
 use crate::daemon::datadir::DatadirError;
+use crate::daemon::rehearsal::Rehearsal;
 use crate::daemon::reload;
 use crate::kernel::evidence_line;
 use crate::names::AccountName;
@@ -27,7 +29,8 @@ pub(super) fn run(cli: &Cli, arguments: &OnceArgs) -> Result<Exit, CliError> {
 }
 
 async fn through_daemon(cli: &Cli, arguments: &OnceArgs) -> Result<Option<Exit>, CliError> {
-    let request = Request::Once { task: arguments.task.clone(), account: arguments.account.clone() };
+    let request =
+        Request::Once { task: arguments.task.clone(), account: arguments.account.clone(), dry_run: arguments.dry_run };
     let lost = |error: std::io::Error| CliError::new(Exit::TryAgain, format!("the daemon cannot be reached: {error}"));
     let Some(mut client) = Client::call(&workdir::datadir(cli), &request).await.map_err(lost)? else {
         return Ok(None);
@@ -38,6 +41,7 @@ async fn through_daemon(cli: &Cli, arguments: &OnceArgs) -> Result<Option<Exit>,
         answers += 1;
         let exit = match reply {
             Reply::Run(ended) => tell(cli, &ended)?,
+            Reply::Rehearsed(rehearsal) => tell_rehearsal(cli, &rehearsal)?,
             Reply::Refused { kind, message } => {
                 refused(cli, None, &message)?;
                 kind.into()
@@ -60,6 +64,9 @@ async fn without_daemon(cli: &Cli, arguments: &OnceArgs) -> Result<Exit, CliErro
     let environment: BTreeMap<String, String> = crate::daemon::workdir::process_environment();
     let accepted = reload::read(&path, environment)
         .map_err(|rejected| CliError::new(Exit::Configuration, rejected.0.join("\n")))?;
+    if arguments.dry_run {
+        return rehearse_without_daemon(cli, arguments, accepted.snapshot).await;
+    }
     let replies =
         alone::once(&workdir::datadir(cli), Arc::new(accepted.snapshot), &arguments.task, arguments.account.as_ref())
             .await
@@ -76,6 +83,40 @@ async fn without_daemon(cli: &Cli, arguments: &OnceArgs) -> Result<Exit, CliErro
         worst = worse(worst, exit);
     }
     Ok(worst)
+}
+
+async fn rehearse_without_daemon(cli: &Cli, arguments: &OnceArgs, snapshot: Snapshot) -> Result<Exit, CliError> {
+    let (datadir, snapshot) = (workdir::datadir(cli), Arc::new(snapshot));
+    let told = alone::rehearse(&datadir, snapshot, &arguments.task, arguments.account.as_ref())
+        .await
+        .map_err(|error| explain(&error))?;
+    let mut worst = Exit::Success;
+    for (account, rehearsal) in told {
+        let exit = match rehearsal {
+            Ok(rehearsal) => tell_rehearsal(cli, &rehearsal)?,
+            Err(reason) => {
+                refused(cli, Some(&account), &reason)?;
+                Exit::Failure
+            }
+        };
+        worst = worse(worst, exit);
+    }
+    Ok(worst)
+}
+
+fn tell_rehearsal(cli: &Cli, rehearsal: &Rehearsal) -> Result<Exit, CliError> {
+    let text = match cli.format {
+        Format::Json => json_line(rehearsal)?,
+        Format::Text => {
+            let Rehearsal { account, user_id, chat, found, chat_id, steps, .. } = rehearsal;
+            let steps: String = steps.iter().map(|step| format!("    {step}\n")).collect();
+            format!(
+                "{account} (user {user_id}) in {chat} ({found}, id {chat_id}) would:\n{steps}    nothing was sent\n"
+            )
+        }
+    };
+    print(&text)?;
+    Ok(Exit::Success)
 }
 
 pub(super) fn explain(error: &AloneError) -> CliError {

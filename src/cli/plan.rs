@@ -155,7 +155,7 @@ mod tests {
 
     use super::super::arguments::Command;
     use super::*;
-    use crate::config::{ChatRef, Connect, Guard, History, Http, Listen, Log, LogFormat, Retry, Telegram};
+    use crate::config::{ChatRef, Connect, Guard, History, Http, Listen, Log, LogFormat, Retry, RetryFrom, Telegram};
     use crate::schedule::{MissedPolicy, Schedule, Timing};
     use crate::script::{OutcomeRules, Proof, Script};
 
@@ -175,9 +175,10 @@ mod tests {
             },
             once_per_day: false,
             timeout: Duration::from_mins(3),
-            retry: Retry { attempts: 1, delay: Duration::ZERO },
+            retry: Retry { attempts: 1, delay: Duration::ZERO, from: RetryFrom::Start },
             chat: ChatRef::Id(1),
             topic: None,
+            post_gap: Duration::ZERO,
             delete_after: None,
             script: Arc::new(Script { steps: Vec::new(), rules: OutcomeRules::default(), proof: Proof::Bot }),
             fingerprint: String::new(),

@@ -15,6 +15,7 @@ use crate::daemon::alone;
 use crate::daemon::control::{Client, Reply, Request};
 use crate::kernel::status::{BackupRole, BackupStatus, Status};
 use crate::names::TaskName;
+use crate::script::Amount;
 
 /// What `--format json` prints.
 #[derive(Serialize)]
@@ -99,7 +100,7 @@ fn describe_into(text: &mut String, running: bool, status: &Status) -> std::fmt:
 fn describe_backup(text: &mut String, backup: &BackupStatus) -> std::fmt::Result {
     match backup.role {
         BackupRole::Starting => {
-            writeln!(text, "The backup's server has not answered yet; nothing is signed in before.")?
+            writeln!(text, "The backup's server has not answered yet; nothing is signed in before.")?;
         }
         BackupRole::TakingOver => writeln!(text, "Waiting for the process that signed in before to leave.")?,
         BackupRole::Superseded => writeln!(text, "Another process has taken over; this one signs nothing in.")?,
@@ -138,7 +139,7 @@ fn accounts(status: &Status) -> Table {
 }
 
 fn tasks(status: &Status) -> Table {
-    let mut table = table(&["TASK", "ACCOUNT", "NEXT", "LAST", "OUTCOME", "WORDS"]);
+    let mut table = table(&["TASK", "ACCOUNT", "NEXT", "LAST", "OUTCOME", "AMOUNTS", "WORDS"]);
     for (task, state) in status.tasks.as_ref() {
         for (account, pair) in &state.accounts {
             table.add_row(row(task, state.enabled, account.as_str(), pair));
@@ -147,7 +148,7 @@ fn tasks(status: &Status) -> Table {
     table
 }
 
-fn row(task: &TaskName, enabled: bool, account: &str, pair: &crate::kernel::status::PairStatus) -> [String; 6] {
+fn row(task: &TaskName, enabled: bool, account: &str, pair: &crate::kernel::status::PairStatus) -> [String; 7] {
     let next = match &pair.next {
         Some(next) if next.attempt > 1 => format!("{} (attempt {})", local(next.fire_at), next.attempt),
         Some(next) => local(next.fire_at),
@@ -161,8 +162,15 @@ fn row(task: &TaskName, enabled: bool, account: &str, pair: &crate::kernel::stat
         next,
         last.map(|last| local(last.ended_at)).unwrap_or_default(),
         last.map(|last| last.outcome.to_string()).unwrap_or_default(),
+        last.map(|last| amounts(&last.amounts)).unwrap_or_default(),
         last.map(|last| last.evidence.clone().unwrap_or_else(|| last.reason.clone())).unwrap_or_default(),
     ]
+}
+
+/// `+5 积分, 12 天`
+fn amounts(amounts: &[Amount]) -> String {
+    let shown = amounts.iter().map(|Amount { value, unit }| format!("{value} {unit}").trim_end().to_owned());
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 fn table(header: &[&str]) -> Table {

@@ -322,6 +322,13 @@ impl<'a> TableReader<'a> {
             place.error(format!("`{name}` is not supported by this version"));
             return;
         }
+        if let Some((names, reason)) = self.keys.never
+            && suggest::closest(name, names.iter().copied()).is_some()
+            && suggest::closest(name, self.keys.names()).is_none()
+        {
+            place.error_with_hint(format!("unknown key `{name}` in {title}"), Some(reason.to_owned()));
+            return;
+        }
         let known = self.keys.names().chain(self.keys.later.iter().copied());
         let hint = match suggest::closest(name, known) {
             Some(slip) if self.keys.later.contains(&slip) => Some(format!("`{slip}` is not supported by this version")),

@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::config::secret::{Secret, SecretRef};
+pub use crate::names::ChatRef;
 use crate::names::{AccountName, TaskName};
 use crate::schedule::{MissedPolicy, Quiet, Timing};
 use crate::script::Script;
@@ -276,6 +275,8 @@ pub struct Account {
     pub quiet: Option<Quiet>,
     /// The most attempts in a time.
     pub at_most: Option<Budget>,
+    /// Shortest time between own messages in one group, of all its tasks.
+    pub post_gap: Duration,
 }
 
 /// The most attempts that an account begins in a time.
@@ -308,6 +309,8 @@ pub struct Task {
     pub chat: ChatRef,
     /// Forum topic within the chat.
     pub topic: Option<i32>,
+    /// Shortest time between own messages in a group; the account's holds when it is longer.
+    pub post_gap: Duration,
     /// Own messages are deleted that long after the run ended; the run does not wait for it.
     pub delete_after: Option<Duration>,
     /// What is said and expected.
@@ -325,23 +328,16 @@ pub struct Retry {
     pub attempts: u32,
     /// Before the second attempt; doubled for each further one, at most an hour.
     pub delay: Duration,
+    /// Where they begin.
+    pub from: RetryFrom,
 }
 
-/// The chat of a task.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChatRef {
-    /// A public name without the `@`.
-    Username(String),
-    /// A marked id as bots use it: a user's is positive, a basic group's `-id`, a channel's `-100…`.
-    Id(i64),
-}
-
-impl std::fmt::Display for ChatRef {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Username(name) => write!(f, "@{name}"),
-            Self::Id(id) => write!(f, "{id}"),
-        }
-    }
+/// Where a further attempt begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RetryFrom {
+    /// At the first step.
+    #[default]
+    Start,
+    /// At the step that could not be done; at the first one when it is not known which that was.
+    Step,
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::attempt;
+use super::rehearsal::{Rehearsal, rehearse};
 use crate::ai::Budget;
 use crate::config::{Ai, Connect, Task};
 use crate::kernel::record::{Instance, RunRecord};
@@ -24,7 +25,7 @@ use crate::telegram::connection::{Connection, Settings};
 use crate::telegram::data_centre::DataCentres;
 use crate::telegram::error::CallError;
 use crate::telegram::history;
-use crate::telegram::run::stopped;
+use crate::telegram::run::{Posts, stopped};
 use crate::telegram::session::{SessionError, SessionFile};
 
 /// How long an idle connection of `connect = "on-demand"` stays open: long enough for the next task in the queue, short
@@ -49,6 +50,8 @@ pub struct Reach {
     pub connect: Connect,
     /// Models that its conversations may ask.
     pub ai: Option<Ai>,
+    /// Shortest time between own messages in a group.
+    pub post_gap: Duration,
 }
 
 /// What all actors share.
@@ -97,6 +100,13 @@ pub enum Job {
         order: Box<RunOrder>,
         /// To whoever asked for it.
         reply: Option<mpsc::Sender<RunReply>>,
+    },
+    /// Say what a run would do, and do nothing.
+    Rehearse {
+        /// Of what.
+        task: Arc<Task>,
+        /// To whoever asked for it.
+        reply: mpsc::Sender<Result<Rehearsal, String>>,
     },
     /// Delete own messages.
     Delete {
@@ -175,12 +185,23 @@ pub(super) struct Account {
     /// Held while connected on demand.
     place: Option<OwnedSemaphorePermit>,
     pub(super) status: AccountStatus,
+    /// When it wrote in its groups last.
+    pub(super) posts: Arc<Posts>,
 }
 
 impl Account {
     /// An account without a connection.
     fn new(name: AccountName, reach: watch::Receiver<Reach>, shared: Arc<Shared>) -> Self {
-        Self { name, reach, shared, connection: None, lock: None, place: None, status: AccountStatus::default() }
+        Self {
+            name,
+            reach,
+            shared,
+            connection: None,
+            lock: None,
+            place: None,
+            status: AccountStatus::default(),
+            posts: Arc::default(),
+        }
     }
 
     async fn work(mut self, mut queue: mpsc::UnboundedReceiver<Job>) {
@@ -238,6 +259,9 @@ impl Account {
                 let span =
                     info_span!("run", run_id = tracing::field::Empty, task = %order.key.task, slot = %order.key.slot);
                 attempt::carry_out(self, *order, reply).instrument(span).await;
+            }
+            Job::Rehearse { task, reply } => {
+                let _ = reply.send(rehearse(self, &task).await).await;
             }
             Job::Delete { task, messages } => {
                 if let Err(error) = self.delete(&task, messages).await {

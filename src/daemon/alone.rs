@@ -8,7 +8,8 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::account::{self, AccountHandle, Job, RunReply, Shared};
-use super::datadir::{Datadir, DatadirError};
+use super::datadir::{self, Datadir, DatadirError};
+use super::rehearsal::Rehearsal;
 use super::reload;
 use crate::ai::Budget;
 use crate::config::Snapshot;
@@ -59,16 +60,7 @@ pub async fn once(
     let orders = kernel.once(Utc::now(), task, account)?;
     let (events, _unheard) = mpsc::unbounded_channel();
     let (_going_on, stop) = watch::channel(false);
-    let shared = Arc::new(Shared {
-        datadir: datadir.path.clone(),
-        ledger: datadir.ledger.clone(),
-        instance: datadir.instance.clone(),
-        events,
-        stop,
-        uncertain_until: None,
-        model_calls: Arc::new(Budget::new(snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit))),
-        places: Arc::new(Semaphore::new(account::PLACES)),
-    });
+    let shared = shared(&datadir, &snapshot, events, stop);
     let mut actors = JoinSet::new();
     let mut waiting = Vec::new();
     for order in orders {
@@ -90,6 +82,54 @@ pub async fn once(
     actors.join_all().await;
     datadir.ledger.close().await?;
     Ok(replies)
+}
+
+/// What a task would do on its accounts. Owns the data directory meanwhile.
+pub async fn rehearse(
+    datadir: &Path,
+    snapshot: Arc<Snapshot>,
+    task: &TaskName,
+    account: Option<&AccountName>,
+) -> Result<Vec<(AccountName, Result<Rehearsal, String>)>, AloneError> {
+    let datadir = Datadir::open(datadir).await?;
+    let (task, accounts) = kernel(&datadir, Arc::clone(&snapshot)).await?.find(task, account)?;
+    let (events, _unheard) = mpsc::unbounded_channel();
+    let (_going_on, stop) = watch::channel(false);
+    let shared = shared(&datadir, &snapshot, events, stop);
+    let mut actors = JoinSet::new();
+    let mut told = Vec::new();
+    for name in accounts {
+        let reach = snapshot.accounts.get(&name).and_then(|account| reload::reach(&snapshot, account));
+        let Some(reach) = reach else { continue };
+        let (handle, _) = AccountHandle::start(name.clone(), reach, Arc::clone(&shared), &mut actors);
+        let (reply, mut answer) = mpsc::channel(1);
+        let _ = handle.give(Job::Rehearse { task: Arc::clone(&task), reply });
+        let lost = || Err("an internal error ended it".to_owned());
+        told.push((name, answer.recv().await.unwrap_or_else(lost)));
+    }
+    actors.join_all().await;
+    drop(shared);
+    datadir.ledger.close().await?;
+    Ok(told)
+}
+
+fn shared(
+    datadir: &Datadir,
+    snapshot: &Snapshot,
+    events: mpsc::UnboundedSender<Event>,
+    stop: watch::Receiver<bool>,
+) -> Arc<Shared> {
+    let limit = snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit);
+    Arc::new(Shared {
+        datadir: datadir.path.clone(),
+        ledger: datadir.ledger.clone(),
+        instance: datadir.instance.clone(),
+        events,
+        stop,
+        uncertain_until: None,
+        model_calls: Arc::new(Budget::kept(limit, &datadir::model_calls(&datadir.path))),
+        places: Arc::new(Semaphore::new(account::PLACES)),
+    })
 }
 
 /// The status as a daemon that starts now would see it.

@@ -1,5 +1,6 @@
 //! One order carried out: claim, connect, converse, record.
 
+mod begin;
 mod end;
 
 use std::sync::Arc;
@@ -11,26 +12,24 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, error, info, warn};
 
+use self::begin::{again, claim, kept, recall, take_up};
 use self::end::{End, judge, keep, no_connection, record, verdict};
 use super::account::{Account, Ended, RunReply};
 use super::advice::Advice;
 use super::recorder::RunRecorder;
 use crate::config::ChatRef;
 use crate::kernel::random_id::random_id;
-use crate::kernel::record::{Claim, ClaimHistory, ClaimResult, Trigger};
+use crate::kernel::record::{ClaimHistory, Trigger};
 use crate::kernel::resume::resume_at;
 use crate::kernel::{Event, RunOrder, Work};
-use crate::ledger::LedgerError;
-use crate::names::{RunId, Slot};
+use crate::names::RunId;
 use crate::schedule::MissedPolicy;
 use crate::script::{JournalMark, Outcome, Script, Verdict};
-use crate::telegram::run::{self, Plan, RunError, stopped};
+use crate::telegram::pages::Reach;
+use crate::telegram::run::{self, Plan, RunError};
 
 /// How long a person who asked for a run waits for a connection.
 const MANUAL_PATIENCE: Duration = Duration::from_secs(30);
-
-/// Pauses between attempts to reach the ledger, doubled up to the last.
-const LEDGER_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// What is kept with a claim, so that a crash or a reload does not change a run under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,6 +51,8 @@ struct Attempt {
     since: DateTime<Utc>,
     /// An earlier process claimed the slot.
     taken_up: bool,
+    /// It goes on where the attempt before it could not.
+    inherits: bool,
     /// Another process may have done more than the ledger knows.
     uncertain: bool,
 }
@@ -109,107 +110,6 @@ fn in_doubt(attempt: Attempt, until: Option<DateTime<Utc>>) -> Attempt {
     Attempt { uncertain: true, since: attempt.since.min(slot), ..attempt }
 }
 
-/// Takes the slot, durably, before the first byte is sent. While the ledger refuses, the slot waits.
-async fn claim(account: &Account, mut order: RunOrder) -> Result<Attempt, String> {
-    let claimed_at = Utc::now();
-    let kept = Kept { chat: order.task.chat.clone(), topic: order.task.topic, script: Arc::clone(&order.task.script) };
-    let script = serde_json::to_value(&kept).map_err(|error| error.to_string())?;
-    let manual = order.trigger == Trigger::Manual;
-    loop {
-        let claim = Claim {
-            run_id: RunId::new(&order.key, claimed_at),
-            key: order.key.clone(),
-            trigger: order.trigger,
-            fire_at: order.fire_at,
-            claimed_at,
-            script: script.clone(),
-        };
-        let run_id = claim.run_id.clone();
-        match insist(account, !manual, || account.shared.ledger.claim(claim.clone())).await? {
-            ClaimResult::New => {
-                return Ok(Attempt {
-                    order,
-                    run_id,
-                    number: 1,
-                    claimed_at,
-                    kept,
-                    journal: Vec::new(),
-                    since: claimed_at,
-                    taken_up: false,
-                    uncertain: false,
-                });
-            }
-            // Who asks twice within a second wants two runs.
-            ClaimResult::Taken { .. } if manual => {
-                order.key.slot = Slot::at(order.key.slot.instant() + chrono::TimeDelta::seconds(1));
-            }
-            ClaimResult::Taken { run_id, outcome } => {
-                let outcome = outcome.map_or("it has not ended".to_owned(), |outcome| outcome.to_string());
-                return Err(format!("this slot was taken before, by run {run_id}: {outcome}"));
-            }
-        }
-    }
-}
-
-/// Repeats a call to the ledger until it works or the daemon stops: a full disk must not cost a sign-in.
-async fn insist<T, F>(account: &Account, patient: bool, call: impl Fn() -> F) -> Result<T, String>
-where
-    F: Future<Output = Result<T, LedgerError>>,
-{
-    let mut stop = account.shared.stop.clone();
-    let mut pause = LEDGER_PAUSES.0;
-    loop {
-        let error = match call().await {
-            Ok(done) => return Ok(done),
-            Err(error) => error,
-        };
-        error!(%error, "the ledger refused");
-        if !patient || matches!(error, LedgerError::Stopped { .. } | LedgerError::UnknownRun(_)) {
-            return Err(error.to_string());
-        }
-        tokio::select! {
-            () = stopped(&mut stop) => return Err(error.to_string()),
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LEDGER_PAUSES.1),
-        }
-    }
-}
-
-async fn recall(account: &Account, run_id: &RunId) -> Result<ClaimHistory, String> {
-    let found = insist(account, true, || account.shared.ledger.run(run_id.clone())).await?;
-    found.ok_or_else(|| format!("run {run_id} is no longer in the ledger"))
-}
-
-fn kept(history: &ClaimHistory) -> Result<Kept, String> {
-    serde_json::from_value(history.claim.script.clone())
-        .map_err(|error| format!("the script of run {} cannot be read: {error}", history.claim.run_id))
-}
-
-fn again(order: RunOrder, run_id: RunId, number: u32, history: &ClaimHistory) -> Result<Attempt, String> {
-    let (kept, claimed_at) = (kept(history)?, history.claim.claimed_at);
-    Ok(Attempt {
-        order,
-        run_id,
-        number,
-        claimed_at,
-        kept,
-        journal: Vec::new(),
-        since: Utc::now(),
-        taken_up: false,
-        uncertain: false,
-    })
-}
-
-/// What a crash left behind goes on where its journal ends.
-fn take_up(order: RunOrder, history: &ClaimHistory) -> Result<Attempt, String> {
-    let number = history.attempts.last().map_or(1, |last| last.attempt + 1);
-    let entries: Vec<_> = history.journal.iter().filter(|entry| entry.attempt == number).collect();
-    let since = entries.first().map_or_else(Utc::now, |entry| entry.at);
-    let journal = entries.iter().map(|entry| entry.mark.clone()).collect();
-    let (kept, claimed_at, run_id) = (kept(history)?, history.claim.claimed_at, history.claim.run_id.clone());
-    warn!(run_id = %run_id, "taking up a run that was cut off");
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: true, uncertain: false })
-}
-
 async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended>, String> {
     let folder = account.shared.transcripts();
     let mut recorder = RunRecorder::new(
@@ -219,6 +119,9 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended
         attempt.number,
         &attempt.kept.script,
     );
+    if attempt.inherits {
+        recorder.inherit(&attempt.journal).await?;
+    }
     let stale = attempt.taken_up && Utc::now() > window_end(&attempt.order);
     let connected = account.connect_until(patience(&attempt.order)).await;
     if *account.shared.stop.borrow() {
@@ -228,7 +131,7 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended
     let end = match connected {
         Err(error) => {
             recorder.remark(error.to_string());
-            no_connection(&error, !attempt.journal.is_empty())
+            no_connection(&error, attempt.taken_up && !attempt.journal.is_empty())
         }
         Ok(()) if stale && attempt.journal.is_empty() => {
             let reason = "the daemon was stopped before anything was sent, and the task's window has passed";
@@ -283,6 +186,12 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
     let (timeout, journal) = (attempt.order.task.timeout, attempt.journal.clone());
     let (since, uncertain) = (attempt.since, attempt.uncertain);
     let advice = Advice::new(account.reach.borrow().ai.clone(), Arc::clone(&account.shared.model_calls));
+    let (post_gap, reach) = {
+        let how = account.reach.borrow();
+        let reach = if how.data_centres.is_simulated() { Reach::Anywhere } else { Reach::Public };
+        (how.post_gap.max(attempt.order.task.post_gap), reach)
+    };
+    let posts = Arc::clone(&account.posts);
     let conversation = async move {
         let plan = Plan {
             chat: &kept.chat,
@@ -292,6 +201,9 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
             random_id: &|step| random_id(&secret, &key, number, step),
             seed: random_id(&secret, &key, number, usize::MAX).cast_unsigned(),
             advisor: &advice,
+            posts: &posts,
+            post_gap,
+            reach,
             journal,
             since,
             uncertain,
@@ -341,6 +253,9 @@ async fn history_says(
         random_id: &|_| 0,
         seed: 0,
         advisor: &Advice::new(None, Arc::clone(&account.shared.model_calls)),
+        posts: &account.posts,
+        post_gap: Duration::ZERO,
+        reach: Reach::Public,
         journal: journal.to_vec(),
         since,
         uncertain: false,
@@ -378,14 +293,22 @@ async fn review(account: &mut Account, order: RunOrder, history: ClaimHistory) -
             record.ended_at = Utc::now();
             None
         }
-        Ok(None) => resume_at(&record, order.task.retry, true, Utc::now()),
+        Ok(None) => resume_at(&record, order.task.retry, retry_end(&order), true, Utc::now()),
         Err(error) => {
             warn!(%error, "the history cannot be read");
-            resume_at(&record, order.task.retry, true, Utc::now())
+            resume_at(&record, order.task.retry, retry_end(&order), true, Utc::now())
         }
     };
     let record = keep(account, record, Vec::new()).await?;
     Ok(Some(Ended { record, unreachable: false }))
+}
+
+/// Until when a failed attempt may be followed by another one.
+fn retry_end(order: &RunOrder) -> Option<DateTime<Utc>> {
+    match order.task.timing.missed {
+        MissedPolicy::RunOnce { within } => Some(order.key.slot.instant() + within),
+        MissedPolicy::Skip => None,
+    }
 }
 
 /// Until when the slot may still be performed.

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::account::Ended;
+use super::rehearsal::Rehearsal;
 use crate::kernel::OnceError;
 use crate::kernel::record::RunRecord;
 use crate::kernel::status::Status;
@@ -44,6 +45,9 @@ pub enum Request {
         task: TaskName,
         /// Only this account.
         account: Option<AccountName>,
+        /// Only say what it would do: one [`Reply::Rehearsed`] for each.
+        #[serde(default)]
+        dry_run: bool,
     },
     /// The newest ended runs, newest first.
     Runs {
@@ -87,6 +91,8 @@ pub enum Reply {
     Status(Box<Status>),
     /// To [`Request::Once`]: one run ended.
     Run(Box<Ended>),
+    /// To [`Request::Once`] without running.
+    Rehearsed(Box<Rehearsal>),
     /// To [`Request::Runs`].
     Runs {
         /// Newest first.

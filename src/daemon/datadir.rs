@@ -57,6 +57,11 @@ pub fn database(path: &Path) -> PathBuf {
     path.join("state").join("state.db")
 }
 
+/// How often models were asked today.
+pub fn model_calls(path: &Path) -> PathBuf {
+    path.join("state").join("model-calls.json")
+}
+
 /// Makes the folders that are missing and checks who may write.
 pub fn prepare(path: &Path) -> Result<(), DatadirError> {
     let folders =

@@ -30,6 +30,7 @@ pub mod datadir;
 pub mod last_good;
 pub mod logging;
 mod recorder;
+pub mod rehearsal;
 pub mod reload;
 pub mod secrets;
 pub mod service;

@@ -9,7 +9,7 @@ use crate::kernel::record::JournalEntry;
 use crate::ledger::LedgerHandle;
 use crate::ledger::transcript::{Transcript, TranscriptEvent, TranscriptLine};
 use crate::names::RunId;
-use crate::script::{Answer, ChatMessage, JournalMark, Quiet, Script, Step, Template, Verb, Verdict};
+use crate::script::{Answer, ChatMessage, JournalMark, Script, Verdict};
 use crate::telegram::error::CallError;
 use crate::telegram::run::{Note, Recorder};
 
@@ -33,8 +33,22 @@ impl RunRecorder {
         let transcript = Transcript::create(folder, &run_id)
             .inspect_err(|error| warn!(%error, folder = %folder.display(), "this run has no transcript"))
             .ok();
-        let steps = script.steps.iter().map(describe).collect();
+        let steps = script.steps.iter().map(|step| format!("{} {}", step.place, step.verb)).collect();
         Self { ledger, run_id, attempt, steps, transcript, error_codes: Vec::new(), account_trouble: None }
+    }
+
+    /// Keeps what another attempt did as the beginning of this one.
+    pub(super) async fn inherit(&mut self, marks: &[JournalMark]) -> Result<(), String> {
+        for mark in marks {
+            self.keep(mark, None).await?;
+        }
+        self.remark("goes on where the attempt before could not");
+        Ok(())
+    }
+
+    async fn keep(&self, mark: &JournalMark, random_id: Option<i64>) -> Result<(), String> {
+        let entry = JournalEntry { at: Utc::now(), attempt: self.attempt, mark: mark.clone(), random_id };
+        self.ledger.journal(self.run_id.clone(), entry).await.map_err(|error| error.to_string())
     }
 
     /// The last line.
@@ -56,37 +70,6 @@ impl RunRecorder {
     }
 }
 
-fn describe(step: &Step) -> String {
-    let what = match &step.verb {
-        Verb::Send(texts) => format!("send {}", any_of(texts.iter().map(Template::source))),
-        Verb::Reply { texts, .. } => format!("reply {}", any_of(texts.iter().map(Template::source))),
-        Verb::Start(parameter) => format!("start {parameter}"),
-        Verb::Dice(emoji) => format!("dice {emoji}"),
-        Verb::Click(patterns) => format!("click {}", any_of(patterns.iter().map(ToString::to_string))),
-        Verb::Choose => "choose".to_owned(),
-        Verb::Solve => "solve".to_owned(),
-        Verb::Quiet(quiet) => describe_quiet(*quiet).to_owned(),
-        Verb::ChooseByPicture(_) => "choose by the picture".to_owned(),
-        Verb::Read { .. } => "read the picture".to_owned(),
-        // Only what acts gets into the journal, and with it into the transcript.
-        _ => String::new(),
-    };
-    format!("{} {what}", step.place)
-}
-
-fn describe_quiet(quiet: Quiet) -> &'static str {
-    match quiet {
-        Quiet::ReadHistory => "read the history",
-        Quiet::Delete => "delete our messages",
-        Quiet::Join => "join",
-        Quiet::Leave => "leave",
-    }
-}
-
-fn any_of(texts: impl Iterator<Item = String>) -> String {
-    texts.collect::<Vec<_>>().join(" or ")
-}
-
 fn labels(message: &ChatMessage) -> Vec<Vec<String>> {
     message.keyboard.iter().map(|row| row.iter().map(|button| button.text.clone()).collect()).collect()
 }
@@ -98,8 +81,7 @@ impl Recorder for RunRecorder {
             debug!(step, "step");
             self.line(TranscriptEvent::Step { step: *step, attempt: self.attempt, text });
         }
-        let entry = JournalEntry { at: Utc::now(), attempt: self.attempt, mark: mark.clone(), random_id };
-        self.ledger.journal(self.run_id.clone(), entry).await.map_err(|error| error.to_string())
+        self.keep(mark, random_id).await
     }
 
     fn note(&mut self, note: Note<'_>) {
@@ -121,7 +103,8 @@ impl Recorder for RunRecorder {
                     Err(reason) => format!("no model answered: {reason}"),
                 },
             },
-            Note::Done(quiet) => TranscriptEvent::Note { text: format!("done: {}", describe_quiet(quiet)) },
+            Note::Remark(text) => TranscriptEvent::Note { text: text.to_owned() },
+            Note::Done(quiet) => TranscriptEvent::Note { text: format!("done: {quiet}") },
             Note::Popup(popup) => TranscriptEvent::Popup { text: popup.text.clone().unwrap_or_default() },
             Note::Trouble(error) => {
                 warn!(%error, "trouble with Telegram");

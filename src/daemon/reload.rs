@@ -66,5 +66,6 @@ pub fn reach(snapshot: &Snapshot, account: &Account) -> Option<Reach> {
         data_centres,
         connect: snapshot.telegram.connect,
         ai: snapshot.ai.clone(),
+        post_gap: account.post_gap,
     })
 }

@@ -9,7 +9,7 @@ use super::record::{Position, RunRecord};
 use super::status::{LastRun, MissedReason, NextRun, PairStatus, TaskStatus};
 use crate::config::{Snapshot, Task};
 use crate::names::{AccountName, TaskName};
-use crate::script::Outcome;
+use crate::script::{Amount, Outcome};
 
 /// The evidence in `status` and in alarms is one line of a terminal.
 const EVIDENCE_CHARACTERS: usize = 120;
@@ -58,6 +58,7 @@ impl Kernel {
             outcome: record.outcome,
             reason: record.reason.clone(),
             evidence: evidence_line(&record.evidence),
+            amounts: amounts(&record.evidence),
         });
         if record.outcome.is_done() {
             pair.last_success_at = Some(record.ended_at);
@@ -109,15 +110,28 @@ fn seeded(position: Option<&Position>) -> PairStatus {
             outcome: last.outcome,
             reason: last.reason.clone(),
             evidence: evidence_line(&last.evidence),
+            amounts: amounts(&last.evidence),
         }),
         last_success_at: position.last_success_at,
         consecutive_failures: position.consecutive_failures,
     }
 }
 
-/// The text of the newest piece of evidence, on one line.
+/// What decided, else the newest piece of evidence.
+fn decisive(evidence: &serde_json::Value) -> Option<&serde_json::Value> {
+    let all = evidence.as_array()?;
+    all.iter().rfind(|one| one.get("rule").is_some_and(|rule| !rule.is_null())).or_else(|| all.last())
+}
+
+/// The numbers that were named there.
+fn amounts(evidence: &serde_json::Value) -> Vec<Amount> {
+    let amounts = decisive(evidence).and_then(|decisive| decisive.get("amounts"));
+    amounts.and_then(|amounts| serde_json::from_value(amounts.clone()).ok()).unwrap_or_default()
+}
+
+/// The text that decided, else the newest one, on one line.
 pub fn evidence_line(evidence: &serde_json::Value) -> Option<String> {
-    let text = evidence.as_array()?.last()?.get("text")?.as_str()?;
+    let text = decisive(evidence)?.get("text")?.as_str()?;
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     Some(line.chars().take(EVIDENCE_CHARACTERS).collect())
 }

@@ -135,14 +135,7 @@ impl Kernel {
         if self.stopping {
             return Err(OnceError::Stopping);
         }
-        let snapshot = self.snapshot.as_ref();
-        let found = snapshot.and_then(|snapshot| snapshot.tasks.get(task));
-        let found = Arc::clone(found.ok_or_else(|| OnceError::NoSuchTask(task.clone()))?);
-        if let Some(account) = account.filter(|account| !found.accounts.contains(account)) {
-            return Err(OnceError::NotItsAccount { task: task.clone(), account: account.clone() });
-        }
-        let accounts: Vec<AccountName> =
-            found.accounts.iter().filter(|one| account.is_none_or(|wanted| wanted == *one)).cloned().collect();
+        let (found, accounts) = self.find(task, account)?;
         let runs = |account: &&AccountName| self.lanes.get(*account).is_some_and(|lane| lane.runs(task).is_some());
         if let Some(busy) = accounts.iter().find(runs) {
             return Err(OnceError::Running { task: task.clone(), account: busy.clone() });
@@ -159,6 +152,22 @@ impl Kernel {
             self.give(now, order.clone(), false);
         }
         Ok(orders)
+    }
+
+    /// A task, and its accounts or the one of them that is named.
+    pub fn find(
+        &self,
+        task: &TaskName,
+        account: Option<&AccountName>,
+    ) -> Result<(Arc<Task>, Vec<AccountName>), OnceError> {
+        let found = self.snapshot.as_ref().and_then(|snapshot| snapshot.tasks.get(task));
+        let found = Arc::clone(found.ok_or_else(|| OnceError::NoSuchTask(task.clone()))?);
+        if let Some(account) = account.filter(|account| !found.accounts.contains(account)) {
+            return Err(OnceError::NotItsAccount { task: task.clone(), account: account.clone() });
+        }
+        let wanted = |one: &&AccountName| account.is_none_or(|wanted| wanted == *one);
+        let accounts = found.accounts.iter().filter(wanted).cloned().collect();
+        Ok((found, accounts))
     }
 
     /// The quiet hours of an account.

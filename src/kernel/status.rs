@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use self::backup::{BackupResult, BackupRole, BackupStatus, BackupTotals, Check, Restored};
 pub use self::histogram::Histogram;
 use crate::names::{AccountName, RunId, RunKey, Slot, TaskName};
-use crate::script::Outcome;
+use crate::script::{Amount, Outcome};
 
 /// One observation of the whole daemon.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -245,6 +245,9 @@ pub struct LastRun {
     pub reason: String,
     /// The words that decided it, cut to a line.
     pub evidence: Option<String>,
+    /// The numbers in them.
+    #[serde(default)]
+    pub amounts: Vec<Amount>,
 }
 
 /// One configured account.

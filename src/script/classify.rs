@@ -7,7 +7,8 @@
 //! success, though `积分` was to be one).
 //!
 //! The default phrases are looked for in each clause. "Already" wins over failure, because bots wrap it in that word
-//! ("签到失败：今日已签到"); success and failure in one text are a doubt; of success and already the first said wins.
+//! ("签到失败：今日已签到"); success and failure in one text are a doubt; of success and already the first said wins. A failure
+//! that the bot is still at work on ("系统繁忙，正在处理") is a doubt too: its last word is still to come.
 
 use std::sync::LazyLock;
 
@@ -15,7 +16,7 @@ use regex::Regex;
 
 use super::outcome::Outcome;
 use super::pattern::Pattern;
-use super::phrases::{EXPLANATION, HEDGES, LANGUAGES, OWN_AFTER, OWN_BEFORE, Phrases};
+use super::phrases::{EXPLANATION, HEDGES, LANGUAGES, OWN_AFTER, OWN_BEFORE, PENDING, Phrases};
 use super::step::OutcomeRules;
 use super::text::{normalise, without_emoji};
 use super::verdict::Rule;
@@ -172,15 +173,17 @@ impl Guarded {
 
 fn by_default(clauses: &[Clause]) -> Option<Classified> {
     static EXPLAINS: LazyLock<Regex> = LazyLock::new(|| compile(EXPLANATION));
+    static GOES_ON: LazyLock<Regex> = LazyLock::new(|| compile(PENDING));
     let first = |kind: fn(&Compiled) -> &Guarded| {
         clauses.iter().enumerate().find_map(|(index, clause)| {
             COMPILED.iter().find_map(|language| kind(language).find(clause)).map(|phrase| (index, phrase))
         })
     };
+    let goes_on = clauses.iter().any(|clause| GOES_ON.is_match(&clause.text));
     let explains = clauses.iter().any(|clause| EXPLAINS.is_match(&clause.text));
     let success = first(|language| &language.success).filter(|_| !explains);
     let already = first(|language| &language.already).filter(|_| !explains);
-    let failure = first(|language| &language.failure).filter(|_| !explains);
+    let failure = first(|language| &language.failure).filter(|_| !explains && !goes_on);
     let (finding, phrase) = match (success, already, failure) {
         (Some((success, _)), Some((already, phrase)), _) if already <= success => (Finding::AlreadyDone, phrase),
         (Some(_), _, Some(_)) | (None, None, None) => return None,

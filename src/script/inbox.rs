@@ -7,14 +7,16 @@
 //!   names other members and not us;
 //! - the anonymous administrator counts when answering one of our messages.
 //!
+//! In a channel everything counts: only its administrators can post.
+//!
 //! Our own messages never count, from whichever client. A text is evidence when it [follows](Heard::follows) our first
 //! action. The text of a message that is deleted later stays heard; its buttons are gone.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::classify::Classified;
-use super::message::{Button, ChatMessage, Media, Mention, Place, Position, Sender};
-use super::pattern::Pattern;
+use super::keyboard::Target;
+use super::message::{Button, ChatMessage, Media, Mention, Place, Position, Sender, Use};
 use super::protocol::Elapsed;
 use super::verdict::EvidenceSource;
 use super::{keyboard, text};
@@ -250,16 +252,17 @@ impl Inbox {
         self.heard.iter()
     }
 
-    /// The button that `patterns` want, on the newest message that has one. Before our first message any message will do,
-    /// after it only those that `since` lets pass.
+    /// The button that `targets` want for `wanted`, on the newest message that has one. Before our first message any message
+    /// will do, after it only those that `since` lets pass.
     pub(super) fn pick(
         &self,
-        patterns: &[Pattern],
+        targets: &[Target],
+        wanted: Use,
         since: Option<&Action>,
     ) -> Option<(&ChatMessage, Position, &Button)> {
         self.newest_first(since).find_map(|kept| {
-            let (position, button) = keyboard::pick(patterns, &kept.message, |position, button| {
-                button.kind.can_be_pressed() && !self.was_pressed(kept, position)
+            let (position, button) = keyboard::pick(targets, &kept.message, |position, button| {
+                button.kind.serves(wanted) && !self.was_pressed(kept, position)
             })?;
             Some((&kept.message, position, button))
         })
@@ -270,7 +273,7 @@ impl Inbox {
         let pressable = |kept: &'_ Kept| {
             let kept_buttons = keyboard::buttons(&kept.message);
             kept_buttons
-                .filter(|(position, button)| button.kind.can_be_pressed() && !self.was_pressed(kept, *position))
+                .filter(|(position, button)| button.kind.serves(Use::Press) && !self.was_pressed(kept, *position))
                 .map(|(position, _)| position)
                 .collect::<Vec<_>>()
         };
@@ -300,14 +303,14 @@ impl Inbox {
         self.place == Place::Group
     }
 
-    /// The labels on the newest message that has buttons; those that cannot be pressed say so.
-    pub(super) fn labels(&self, since: Option<&Action>) -> Vec<String> {
+    /// The labels on the newest message that has buttons; those that are of no use say why.
+    pub(super) fn labels(&self, wanted: Use, since: Option<&Action>) -> Vec<String> {
         self.newest_first(since).find(|kept| !kept.message.keyboard.is_empty()).map_or_else(Vec::new, |kept| {
             keyboard::buttons(&kept.message)
                 .map(|(position, button)| {
                     let label = text::cut(&button.text, 40);
-                    if !button.kind.can_be_pressed() {
-                        format!("'{label}' (cannot be pressed)")
+                    if !button.kind.serves(wanted) {
+                        format!("'{label}' ({})", button.kind.excuse())
                     } else if self.was_pressed(kept, position) {
                         format!("'{label}' (pressed before)")
                     } else {
@@ -318,9 +321,10 @@ impl Inbox {
         })
     }
 
-    /// Whether `patterns` want a button under the message that said `heard`.
-    pub(super) fn wants_button_under(&self, heard: &Heard, patterns: &[Pattern], since: Option<&Action>) -> bool {
-        heard.message_id.is_some() && self.pick(patterns, since).map(|(message, ..)| message.id) == heard.message_id
+    /// Whether `targets` want a button under the message that said `heard`.
+    pub(super) fn wants_button_under(&self, heard: &Heard, targets: &[Target], since: Option<&Action>) -> bool {
+        heard.message_id.is_some()
+            && self.pick(targets, Use::Press, since).map(|(message, ..)| message.id) == heard.message_id
     }
 
     pub(super) fn press(&mut self, message_id: i32, position: Option<Position>) {
@@ -375,6 +379,7 @@ impl Inbox {
                 answers_us || !answers_other && message.mention != Mention::Others
             }
             (Place::Group, Sender::AnonymousAdmin) => answers_us,
+            (Place::Channel, _) => true,
             (Place::Private { .. } | Place::Group, _) => false,
         }
     }

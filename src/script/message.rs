@@ -12,6 +12,8 @@ pub enum Place {
     },
     /// A group. See the `inbox` module for whose words count.
     Group,
+    /// A channel: only its administrators post, and all they post counts.
+    Channel,
 }
 
 /// Who a message is from.
@@ -36,9 +38,9 @@ pub enum Media {
     /// Nothing, or a link preview.
     #[default]
     None,
-    /// A photo.
+    /// A photo, or a picture that was sent as a file.
     Photo,
-    /// A file, a video, a sticker or an animation.
+    /// Another file, a video, a sticker or an animation.
     Document,
     /// A thrown emoji.
     Dice,
@@ -71,9 +73,9 @@ pub struct ChatMessage {
     pub date: i64,
     /// When this version was made, in Unix seconds of Telegram's clock; `None` for the first version.
     pub edited: Option<i64>,
-    /// Text or caption; may be empty.
+    /// Text, caption or the question of a poll; may be empty.
     pub text: String,
-    /// Rows of buttons, of the inline or of the reply keyboard; may be empty.
+    /// Rows of buttons, of the inline or of the reply keyboard, or the answers of a poll, a row each; may be empty.
     pub keyboard: Vec<Vec<Button>>,
     /// What is attached.
     pub media: Media,
@@ -81,6 +83,8 @@ pub struct ChatMessage {
     pub reply_to: Option<i32>,
     /// Whom it names.
     pub mention: Mention,
+    /// It was forwarded from somewhere.
+    pub forwarded: bool,
 }
 
 impl ChatMessage {
@@ -109,17 +113,61 @@ pub enum ButtonKind {
     },
     /// Sends the label as a message: a plain button of a reply keyboard.
     Reply,
-    /// Opens a link or a mini app; cannot be pressed.
-    Url,
+    /// Opens a page.
+    Url(Link),
+    /// Opens a mini app; is never pressed.
+    MiniApp,
+    /// An answer of an open poll.
+    Vote {
+        /// What Telegram gets.
+        option: Vec<u8>,
+    },
     /// A callback that asks for the account's password; is never pressed.
     RequestsPassword,
     /// Shares the phone number or the place, plays, pays, …; is never pressed.
     Other,
 }
 
+/// Where a button leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// As the bot wrote it.
+    pub url: String,
+    /// The number of the button, when Telegram offers to tell the page who opens it
+    /// (<https://core.telegram.org/api/url-authorization>).
+    pub login: Option<i32>,
+}
+
+/// What a step wants of a button.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// To press it.
+    Press,
+    /// To open its page.
+    Open,
+    /// To vote for it.
+    Vote,
+}
+
 impl ButtonKind {
-    pub(super) fn can_be_pressed(&self) -> bool {
-        matches!(self, Self::Callback { .. } | Self::Reply)
+    pub(super) fn serves(&self, wanted: Use) -> bool {
+        match self {
+            Self::Callback { .. } | Self::Reply => wanted == Use::Press,
+            Self::Url(_) => wanted == Use::Open,
+            Self::Vote { .. } => wanted == Use::Vote,
+            Self::MiniApp | Self::RequestsPassword | Self::Other => false,
+        }
+    }
+
+    /// What is to be said of it where it does not serve.
+    pub(super) fn excuse(&self) -> &'static str {
+        match self {
+            Self::Url(_) => "a link: { open = … } opens it",
+            Self::Vote { .. } => "an answer of a poll: { vote = … } chooses it",
+            Self::MiniApp => "a mini app, which is never opened",
+            Self::RequestsPassword => "asks for the password, and is never pressed",
+            Self::Callback { .. } | Self::Reply | Self::Other => "cannot be pressed",
+        }
     }
 }
 

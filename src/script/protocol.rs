@@ -5,10 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::consult::{Answer, Question};
-use super::message::{ChatMessage, Media, Popup, Position};
-use super::step::Quiet;
+use super::message::{ChatMessage, Link, Media, Popup, Position};
+use super::pattern::Pattern;
+use super::step::{Page, Quiet};
 use super::template::Memory;
 use super::verdict::Verdict;
+use crate::names::ChatRef;
 
 /// Time since the run began, by a clock that is never set: steps of the wall clock do not matter.
 pub type Elapsed = Duration;
@@ -18,8 +20,7 @@ pub type Elapsed = Duration;
 pub enum Input {
     /// The run begins.
     Started {
-        /// The newest messages of the chat. Only for scripts that click before they send anything, which press the buttons
-        /// of what is already there; else empty.
+        /// The newest messages of the chat. Only for scripts that [look first](super::Script::looks_first); else empty.
         history: Vec<ChatMessage>,
     },
     /// A run that was cut off is taken up again, in place of [`Input::Started`].
@@ -56,6 +57,13 @@ pub enum Input {
         step: usize,
         /// An answer that [`Question::accept`] let pass, or why there is none.
         answer: Result<Answer, String>,
+    },
+    /// It was surely not done, for a reason of ours.
+    NotDone {
+        /// The command's.
+        step: usize,
+        /// For people.
+        reason: String,
     },
     /// Telegram refused.
     Refused {
@@ -114,8 +122,8 @@ pub enum Act {
     Click {
         /// The message that carries it.
         message_id: i32,
-        /// What the bot gets.
-        data: Vec<u8>,
+        /// What pressing it does.
+        press: Press,
         /// Where it is.
         position: Position,
         /// Its label, for the transcript.
@@ -123,6 +131,17 @@ pub enum Act {
     },
     /// What may be done twice.
     Quiet(Quiet),
+}
+
+/// What pressing a button does. None of it is ever done a second time when its result is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Press {
+    /// Sends this to the bot.
+    Callback(Vec<u8>),
+    /// Votes for this answer of a poll.
+    Vote(Vec<u8>),
+    /// Gets a page.
+    Open(Link, Page),
 }
 
 /// A message of ours.
@@ -141,6 +160,23 @@ pub enum Outgoing {
     Start(String),
     /// A thrown emoji.
     Dice(String),
+    /// A message of somebody else.
+    Forward(Original),
+}
+
+/// What is forwarded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Original {
+    /// This message of the chat.
+    Here(i32),
+    /// The newest message of another chat that the pattern matches.
+    Newest {
+        /// Where it is looked for.
+        chat: ChatRef,
+        /// What it says.
+        pattern: Pattern,
+    },
 }
 
 impl Outgoing {
@@ -149,6 +185,8 @@ impl Outgoing {
         match self {
             Self::Text { text, .. } | Self::Dice(text) => text.clone(),
             Self::Start(parameter) => format!("/start {parameter}"),
+            Self::Forward(Original::Here(id)) => format!("(forwards message {id})"),
+            Self::Forward(Original::Newest { chat, pattern }) => format!("(forwards '{pattern}' from {chat})"),
         }
     }
 
@@ -160,6 +198,7 @@ impl Outgoing {
                 Self::Text { text, .. } => shown == text.trim(),
                 Self::Start(parameter) => shown == "/start" || shown == format!("/start {parameter}"),
                 Self::Dice(_) => message.media == Media::Dice,
+                Self::Forward(_) => message.forwarded,
             }
     }
 }

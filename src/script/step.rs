@@ -6,8 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::consult::Word;
+use super::host::Host;
+use super::keyboard::Target;
 use super::pattern::Pattern;
 use super::template::Template;
+use crate::names::ChatRef;
 
 /// What is said and expected, and how the answers are read. Journaled with every claim, so that a run which is taken up
 /// again after a crash goes on with the script it began with.
@@ -54,8 +57,19 @@ pub enum Verb {
     Start(String),
     /// Throws this emoji.
     Dice(String),
-    /// Presses the first button, inline or of a reply keyboard, that one of the patterns matches; earlier patterns win.
-    Click(Vec<Pattern>),
+    /// Presses the first button, inline or of a reply keyboard, that one of the targets fits; earlier targets win.
+    Click(Vec<Target>),
+    /// Gets the page of such a button.
+    Open(Vec<Target>, Page),
+    /// Votes for the answer of a poll that one of the patterns matches; earlier patterns win.
+    Vote(Vec<Target>),
+    /// Forwards the newest message that matches to the chat of the task.
+    Forward {
+        /// What it says.
+        pattern: Pattern,
+        /// Where it is looked for; `None` is the chat of the task, and there only what counts.
+        from: Option<ChatRef>,
+    },
     /// Presses the one button that the text of the question names; a model is asked when that is not clear.
     Choose,
     /// Answers a sum, by a button that has the result or by typing it; a model is asked when it is not understood.
@@ -84,6 +98,15 @@ pub enum Verb {
     /// The end of a round that another one may follow: when the text was said the repetition is over, and the script goes on
     /// at the step. A failure that was said, or the end of the time, begins the next round.
     Until(Pattern, usize),
+}
+
+/// The conditions under which a page is got.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// The only hosts that are asked, the targets of redirects among them; never empty.
+    pub hosts: Vec<Host>,
+    /// Whether Telegram may tell the page who opens it, when the button offers that.
+    pub authorise: bool,
 }
 
 /// What may be done twice, because the second time changes nothing.
@@ -118,6 +141,9 @@ impl Verb {
             | Self::Start(_)
             | Self::Dice(_)
             | Self::Click(_)
+            | Self::Open(..)
+            | Self::Vote(_)
+            | Self::Forward { .. }
             | Self::Choose
             | Self::Solve
             | Self::ChooseByPicture(_)
@@ -129,6 +155,22 @@ impl Verb {
         }
     }
 
+    /// Whether it may do something about what was said before the run began.
+    fn looks_back(&self) -> bool {
+        match self {
+            Self::Reply { .. }
+            | Self::Click(_)
+            | Self::Open(..)
+            | Self::Vote(_)
+            | Self::Choose
+            | Self::Solve
+            | Self::ChooseByPicture(_)
+            | Self::Read { .. } => true,
+            Self::Forward { from, .. } => from.is_none(),
+            _ => false,
+        }
+    }
+
     /// Whether it waits for words.
     pub fn listens(&self) -> bool {
         matches!(self, Self::Expect(_) | Self::When(_) | Self::Until(..))
@@ -136,6 +178,12 @@ impl Verb {
 }
 
 impl Script {
+    /// Whether the first thing it does is about messages that are already there: then it is told the chat's newest ones.
+    pub fn looks_first(&self) -> bool {
+        let acts = |verb: &&Verb| verb.acts() && !matches!(verb, Verb::Quiet(_));
+        self.steps.iter().map(|step| &step.verb).find(acts).is_some_and(Verb::looks_back)
+    }
+
     /// The steps that may still be reached from `from` on, in order.
     pub(super) fn reachable(&self, from: usize) -> impl Iterator<Item = (usize, &Step)> {
         let mut reached = BTreeSet::from([from]);

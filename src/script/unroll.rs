@@ -21,6 +21,8 @@ pub struct Part {
     pub within: Option<Duration>,
     /// The script goes on when this cannot be done.
     pub optional: bool,
+    /// What is done when this cannot be done; empty for nothing.
+    pub instead: Vec<Part>,
 }
 
 /// What a [`Part`] does.
@@ -48,8 +50,8 @@ pub struct TooManySteps;
 
 /// Writes the parts out as one list.
 ///
-/// A step that cannot be done is followed by what follows the nearest optional part around it, or by the next round of the
-/// repetition around it that has an `until`.
+/// A step that cannot be done is followed by what is to be done instead of it, by what follows the nearest optional part
+/// around it, or by the next round of the repetition around it that has an `until`.
 pub fn unroll(parts: &[Part]) -> Result<Vec<Step>, TooManySteps> {
     let mut list = List::default();
     list.parts(parts, &Surroundings::default())?;
@@ -121,10 +123,13 @@ impl List {
 
     fn part(&mut self, part: &Part, place: &str, around: &Surroundings) -> Result<(), TooManySteps> {
         let end = self.label();
-        let mut at = Surroundings { prefix: format!("{place}."), ..around.clone() };
+        let around = Surroundings { prefix: format!("{place}."), ..around.clone() };
+        let mut at = around.clone();
+        let instead = (!part.instead.is_empty()).then(|| self.label());
         if part.optional {
             at.otherwise = Some(end);
         }
+        at.otherwise = instead.or(at.otherwise);
         match &part.kind {
             PartKind::Step(verb) => self.push(verb.clone(), part, &at, place)?,
             PartKind::When(branches) => self.when(branches, part, &at, place, end)?,
@@ -149,6 +154,11 @@ impl List {
                     self.put(next);
                 }
             }
+        }
+        if let Some(label) = instead {
+            self.push(Verb::Jump(end), part, &around, place)?;
+            self.put(label);
+            self.parts(&part.instead, &around)?;
         }
         self.put(end);
         Ok(())
@@ -183,7 +193,7 @@ mod tests {
     use super::*;
 
     fn part(kind: PartKind) -> Part {
-        Part { kind, within: None, optional: false }
+        Part { kind, within: None, optional: false, instead: Vec::new() }
     }
 
     fn dice() -> Part {
@@ -226,6 +236,13 @@ mod tests {
             "3: dice",
         ];
         assert_eq!(shown(&[dice(), when, dice()]), expected);
+    }
+
+    #[test]
+    fn what_is_done_instead_is_jumped_over() {
+        let step = Part { instead: vec![dice(), dice()], ..dice() };
+        let expected = ["1: dice else 2", "1: jump 4", "1.1: dice", "1.2: dice", "2: dice"];
+        assert_eq!(shown(&[step, dice()]), expected);
     }
 
     #[test]

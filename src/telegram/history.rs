@@ -38,37 +38,27 @@ pub async fn since(connection: &Connection, chat: &mut Chat, since: i64) -> Resu
     Ok(found)
 }
 
+/// A request for the page before a message, newest first; 0 asks for the newest.
+macro_rules! page_before {
+    ($method:ident { $($field:ident),* }, $before:expr) => {
+        tl::functions::messages::$method {
+            $($field,)*
+            offset_id: $before,
+            offset_date: 0,
+            add_offset: 0,
+            limit: PAGE,
+            max_id: 0,
+            min_id: 0,
+            hash: 0,
+        }
+    };
+}
+
 async fn page(connection: &Connection, chat: &mut Chat, before: i32) -> Result<Vec<tl::enums::Message>, CallError> {
     let peer = chat.peer.input();
-    let (offset_id, limit) = (before, PAGE);
     let answer = match chat.topic {
-        None => {
-            let request = tl::functions::messages::GetHistory {
-                peer,
-                offset_id,
-                offset_date: 0,
-                add_offset: 0,
-                limit,
-                max_id: 0,
-                min_id: 0,
-                hash: 0,
-            };
-            connection.call(&request).await?
-        }
-        Some(msg_id) => {
-            let request = tl::functions::messages::GetReplies {
-                peer,
-                msg_id,
-                offset_id,
-                offset_date: 0,
-                add_offset: 0,
-                limit,
-                max_id: 0,
-                min_id: 0,
-                hash: 0,
-            };
-            connection.call(&request).await?
-        }
+        None => connection.call(&page_before!(GetHistory { peer }, before)).await?,
+        Some(msg_id) => connection.call(&page_before!(GetReplies { peer, msg_id }, before)).await?,
     };
     let (messages, users) = match answer {
         tl::enums::messages::Messages::Messages(all) => (all.messages, all.users),

@@ -6,7 +6,7 @@ use grammers_session::updates::UpdatesLike;
 use grammers_tl_types as tl;
 
 use super::peer::Peer;
-use crate::script::{Button, ButtonKind, ChatMessage, Media, Mention, Place, Sender};
+use crate::script::{Button, ButtonKind, ChatMessage, Link, Media, Mention, Place, Sender};
 
 /// The topic that messages of a forum belong to when they name none.
 const GENERAL_TOPIC: i32 = 1;
@@ -50,6 +50,7 @@ impl Chat {
     pub fn place(&self) -> Place {
         match self.peer {
             Peer::User { id, .. } => Place::Private { peer: id },
+            Peer::Channel { broadcast: true, .. } => Place::Channel,
             Peer::Group { .. } | Peer::Channel { .. } => Place::Group,
         }
     }
@@ -108,18 +109,14 @@ impl Chat {
 
     fn hear_short(&self, short: &tl::types::UpdateShortMessage) -> Option<Heard> {
         let Peer::User { id, .. } = self.peer else { return None };
+        let from = self.sender(if short.out { self.my_id } else { id });
         (short.user_id == id).then(|| {
             Heard::Message(ChatMessage {
-                id: short.id,
-                from: self.sender(if short.out { self.my_id } else { id }),
                 outgoing: short.out,
-                date: short.date.into(),
-                edited: None,
-                text: short.message.clone(),
-                keyboard: Vec::new(),
-                media: Media::None,
                 reply_to: Self::reply(short.reply_to.as_ref()).0,
                 mention: mention(short.mentioned, short.entities.as_deref()),
+                forwarded: short.fwd_from.is_some(),
+                ..plain(short.id, from, short.date, &short.message)
             })
         })
     }
@@ -128,16 +125,11 @@ impl Chat {
         let Peer::Group { id } = self.peer else { return None };
         (short.chat_id == id).then(|| {
             Heard::Message(ChatMessage {
-                id: short.id,
-                from: self.sender(short.from_id),
                 outgoing: short.out,
-                date: short.date.into(),
-                edited: None,
-                text: short.message.clone(),
-                keyboard: Vec::new(),
-                media: Media::None,
                 reply_to: Self::reply(short.reply_to.as_ref()).0,
                 mention: mention(short.mentioned, short.entities.as_deref()),
+                forwarded: short.fwd_from.is_some(),
+                ..plain(short.id, self.sender(short.from_id), short.date, &short.message)
             })
         })
     }
@@ -161,18 +153,20 @@ impl Chat {
         if self.topic.is_some_and(|wanted| wanted != topic) {
             return None;
         }
-        Some(ChatMessage {
-            id: message.id,
-            from: self.sender_of(message),
+        let mut heard = ChatMessage {
             outgoing: message.out,
-            date: message.date.into(),
             edited: message.edit_date.map(i64::from),
-            text: message.message.clone(),
             keyboard: message.reply_markup.as_ref().map(keyboard).unwrap_or_default(),
             media: message.media.as_ref().map(media).unwrap_or_default(),
             reply_to,
             mention: mention(message.mentioned, message.entities.as_deref()),
-        })
+            forwarded: message.fwd_from.is_some(),
+            ..plain(message.id, self.sender_of(message), message.date, &message.message)
+        };
+        if let Some(tl::enums::MessageMedia::Poll(poll)) = &message.media {
+            add_poll(&mut heard, &poll.poll);
+        }
+        Some(heard)
     }
 
     fn sender(&self, id: i64) -> Sender {
@@ -202,6 +196,38 @@ impl Chat {
     }
 }
 
+/// A text and nothing else.
+fn plain(id: i32, from: Sender, date: i32, text: &str) -> ChatMessage {
+    ChatMessage {
+        id,
+        from,
+        outgoing: false,
+        date: date.into(),
+        edited: None,
+        text: text.to_owned(),
+        keyboard: Vec::new(),
+        media: Media::None,
+        reply_to: None,
+        mention: Mention::Nobody,
+        forwarded: false,
+    }
+}
+
+/// The question of a poll is what it says, and its answers are buttons.
+fn add_poll(message: &mut ChatMessage, poll: &tl::enums::Poll) {
+    let tl::enums::Poll::Poll(poll) = poll;
+    let tl::enums::TextWithEntities::Entities(question) = &poll.question;
+    if message.text.is_empty() {
+        message.text.clone_from(&question.text);
+    }
+    message.keyboard.extend(poll.answers.iter().filter_map(|answer| {
+        let tl::enums::PollAnswer::Answer(answer) = answer else { return None };
+        let tl::enums::TextWithEntities::Entities(text) = &answer.text;
+        let kind = if poll.closed { ButtonKind::Other } else { ButtonKind::Vote { option: answer.option.clone() } };
+        Some(vec![Button { text: text.text.clone(), kind }])
+    }));
+}
+
 fn mention(me: bool, entities: Option<&[tl::enums::MessageEntity]>) -> Mention {
     let somebody = entities.unwrap_or_default().iter().any(|entity| {
         matches!(entity, tl::enums::MessageEntity::Mention(_) | tl::enums::MessageEntity::MentionName(_))
@@ -217,10 +243,22 @@ fn media(media: &tl::enums::MessageMedia) -> Media {
     match media {
         tl::enums::MessageMedia::Empty | tl::enums::MessageMedia::WebPage(_) => Media::None,
         tl::enums::MessageMedia::Photo(_) => Media::Photo,
+        tl::enums::MessageMedia::Document(media) if picture(media).is_some() => Media::Photo,
         tl::enums::MessageMedia::Document(_) => Media::Document,
         tl::enums::MessageMedia::Dice(_) => Media::Dice,
         _ => Media::Other,
     }
+}
+
+/// The document, when it is a picture that was sent as a file.
+pub(super) fn picture(media: &tl::types::MessageMediaDocument) -> Option<&tl::types::Document> {
+    let Some(tl::enums::Document::Document(document)) = &media.document else { return None };
+    let moves = document.attributes.iter().any(|attribute| {
+        use tl::enums::DocumentAttribute as Attribute;
+        matches!(attribute, Attribute::Sticker(_) | Attribute::Animated | Attribute::CustomEmoji(_))
+    });
+    let still = matches!(document.mime_type.as_str(), "image/png" | "image/jpeg" | "image/webp");
+    (still && !moves).then_some(document)
 }
 
 fn keyboard(markup: &tl::enums::ReplyMarkup) -> Vec<Vec<Button>> {
@@ -243,7 +281,9 @@ fn inline_button(button: &tl::types::KeyboardInlineButton) -> Button {
     let kind = match &button.r#type {
         Kind::Callback(callback) if callback.requires_password => ButtonKind::RequestsPassword,
         Kind::Callback(callback) => ButtonKind::Callback { data: callback.data.clone() },
-        Kind::Url(_) | Kind::UrlAuth(_) | Kind::WebView(_) => ButtonKind::Url,
+        Kind::Url(link) => ButtonKind::Url(Link { url: link.url.clone(), login: None }),
+        Kind::UrlAuth(link) => ButtonKind::Url(Link { url: link.url.clone(), login: Some(link.button_id) }),
+        Kind::WebView(_) => ButtonKind::MiniApp,
         _ => ButtonKind::Other,
     };
     Button { text: button.text.clone(), kind }
@@ -252,7 +292,7 @@ fn inline_button(button: &tl::types::KeyboardInlineButton) -> Button {
 fn reply_button(button: &tl::types::KeyboardButton) -> Button {
     let kind = match &button.r#type {
         tl::enums::ButtonType::Default => ButtonKind::Reply,
-        tl::enums::ButtonType::SimpleWebView(_) => ButtonKind::Url,
+        tl::enums::ButtonType::SimpleWebView(_) => ButtonKind::MiniApp,
         _ => ButtonKind::Other,
     };
     Button { text: button.text.clone(), kind }

@@ -12,6 +12,7 @@
 //! | [`history`] | reading a chat, taking from it |
 //! | [`sending`] | adding messages to a chat |
 //! | [`pictures`] | fetching photos |
+//! | [`pages`] | getting the pages of buttons |
 //! | [`quiet`] | reading, joining, leaving |
 //! | [`run`] | carrying a conversation out |
 //! | [`login`] | phone, code, password |
@@ -26,6 +27,7 @@ pub mod history;
 pub mod known_peers;
 pub mod login;
 pub mod messages;
+pub mod pages;
 pub mod peer;
 pub mod pictures;
 pub mod quiet;

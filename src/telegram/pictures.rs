@@ -4,6 +4,7 @@ use grammers_tl_types as tl;
 
 use super::connection::Connection;
 use super::error::CallError;
+use super::messages;
 use super::peer::Peer;
 
 /// Largest picture that is fetched, in bytes; Telegram's own photos are smaller.
@@ -15,21 +16,16 @@ const PART: i32 = 512 * 1024;
 /// Longest side that is worth fetching, in pixels: models look at no more.
 const LONGEST_SIDE: i32 = 1280;
 
-/// The photo of a message, if it has one that can be fetched.
+/// The picture of a message, a photo or a file, if it has one that can be fetched.
 pub async fn fetch(connection: &Connection, peer: Peer, message_id: i32) -> Result<Option<Vec<u8>>, CallError> {
-    let Some((photo, size)) = find(connection, peer, message_id).await? else { return Ok(None) };
-    let location = tl::types::InputPhotoFileLocation {
-        id: photo.id,
-        access_hash: photo.access_hash,
-        file_reference: photo.file_reference.clone(),
-        thumb_size: size,
-    };
+    let media = find(connection, peer, message_id).await?;
+    let Some(location) = media.as_ref().and_then(location) else { return Ok(None) };
     let mut bytes = Vec::new();
     while bytes.len() < LARGEST {
         let request = tl::functions::upload::GetFile {
             precise: false,
             cdn_supported: false,
-            location: location.clone().into(),
+            location: location.clone(),
             offset: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
             limit: PART,
         };
@@ -46,31 +42,52 @@ async fn find(
     connection: &Connection,
     peer: Peer,
     message_id: i32,
-) -> Result<Option<(tl::types::Photo, String)>, CallError> {
+) -> Result<Option<tl::enums::MessageMedia>, CallError> {
     let id = vec![tl::types::InputMessageId { id: message_id }.into()];
     let answer = match peer.input_channel() {
         Some(channel) => connection.call(&tl::functions::channels::GetMessages { channel, id }).await?,
         None => connection.call(&tl::functions::messages::GetMessages { id }).await?,
     };
-    let messages = match answer {
+    let found = match answer {
         tl::enums::messages::Messages::Messages(all) => all.messages,
         tl::enums::messages::Messages::Slice(part) => part.messages,
         tl::enums::messages::Messages::ChannelMessages(part) => part.messages,
         tl::enums::messages::Messages::NotModified(_) => Vec::new(),
     };
-    let photo = messages.into_iter().find_map(|message| match message {
-        tl::enums::Message::Message(tl::types::Message {
-            id,
-            media: Some(tl::enums::MessageMedia::Photo(media)),
-            peer_id,
-            ..
-        }) if id == message_id && peer.is(&peer_id) => match media.photo {
-            Some(tl::enums::Photo::Photo(photo)) => Some(photo),
-            _ => None,
-        },
+    Ok(found.into_iter().find_map(|message| match message {
+        tl::enums::Message::Message(message) if message.id == message_id && peer.is(&message.peer_id) => message.media,
         _ => None,
-    });
-    Ok(photo.and_then(|photo| size(&photo).map(|size| (photo, size))))
+    }))
+}
+
+fn location(media: &tl::enums::MessageMedia) -> Option<tl::enums::InputFileLocation> {
+    match media {
+        tl::enums::MessageMedia::Photo(tl::types::MessageMediaPhoto {
+            photo: Some(tl::enums::Photo::Photo(photo)),
+            ..
+        }) => Some(
+            tl::types::InputPhotoFileLocation {
+                id: photo.id,
+                access_hash: photo.access_hash,
+                file_reference: photo.file_reference.clone(),
+                thumb_size: size(photo)?,
+            }
+            .into(),
+        ),
+        tl::enums::MessageMedia::Document(media) => {
+            let document = messages::picture(media)?;
+            Some(
+                tl::types::InputDocumentFileLocation {
+                    id: document.id,
+                    access_hash: document.access_hash,
+                    file_reference: document.file_reference.clone(),
+                    thumb_size: String::new(),
+                }
+                .into(),
+            )
+        }
+        _ => None,
+    }
 }
 
 /// The largest size that is not larger than needed, else the smallest.

@@ -5,13 +5,15 @@ use grammers_tl_types as tl;
 use super::connection::Connection;
 use super::error::CallError;
 use super::messages::Chat;
+use super::peer::Peer;
 use crate::script::Outgoing;
 
-/// Sends a message, in the topic of the chat if it has one.
+/// Sends a message, in the topic of the chat if it has one. `original` is what is forwarded.
 pub async fn send(
     connection: &Connection,
     chat: &Chat,
     message: &Outgoing,
+    original: Option<(Peer, i32)>,
     random_id: i64,
 ) -> Result<tl::enums::Updates, CallError> {
     match message {
@@ -24,6 +26,12 @@ pub async fn send(
             connection.call(&tl::functions::messages::StartBot { bot, peer, random_id, start_param }).await
         }
         Outgoing::Dice(emoji) => connection.call(&dice(chat, emoji, random_id)).await,
+        Outgoing::Forward(_) => {
+            let Some((from, message_id)) = original else {
+                return Err(CallError::Refused { code: 400, name: "MESSAGE_ID_INVALID".to_owned() });
+            };
+            connection.call(&forwarded(chat, from, message_id, random_id)).await
+        }
     }
 }
 
@@ -46,59 +54,79 @@ fn reply_header(chat: &Chat, reply_to: Option<i32>) -> Option<tl::enums::InputRe
     reply_to.or(topic).map(header)
 }
 
+/// A request that adds a message, with nothing out of the ordinary about it.
+macro_rules! ordinary {
+    ($method:ident { $($field:ident: $value:expr),* $(,)? }) => {
+        tl::functions::messages::$method {
+            $($field: $value,)*
+            silent: false,
+            background: false,
+            clear_draft: false,
+            noforwards: false,
+            update_stickersets_order: false,
+            invert_media: false,
+            allow_paid_floodskip: false,
+            reply_markup: None,
+            entities: None,
+            schedule_date: None,
+            schedule_repeat_period: None,
+            send_as: None,
+            quick_reply_shortcut: None,
+            effect: None,
+            allow_paid_stars: None,
+            suggested_post: None,
+        }
+    };
+}
+
 fn text_message(
     chat: &Chat,
     text: &str,
     reply_to: Option<i32>,
     random_id: i64,
 ) -> tl::functions::messages::SendMessage {
-    tl::functions::messages::SendMessage {
+    ordinary!(SendMessage {
         no_webpage: true,
-        silent: false,
-        background: false,
-        clear_draft: false,
-        noforwards: false,
-        update_stickersets_order: false,
-        invert_media: false,
-        allow_paid_floodskip: false,
         peer: chat.peer.input(),
         reply_to: reply_header(chat, reply_to),
         message: text.to_owned(),
-        random_id,
-        reply_markup: None,
-        entities: None,
-        schedule_date: None,
-        schedule_repeat_period: None,
-        send_as: None,
-        quick_reply_shortcut: None,
-        effect: None,
-        allow_paid_stars: None,
-        suggested_post: None,
+        random_id: random_id,
         rich_message: None,
-    }
+    })
 }
 
 fn dice(chat: &Chat, emoji: &str, random_id: i64) -> tl::functions::messages::SendMedia {
-    tl::functions::messages::SendMedia {
-        silent: false,
-        background: false,
-        clear_draft: false,
-        noforwards: false,
-        update_stickersets_order: false,
-        invert_media: false,
-        allow_paid_floodskip: false,
+    ordinary!(SendMedia {
         peer: chat.peer.input(),
         reply_to: reply_header(chat, None),
         media: tl::types::InputMediaDice { emoticon: emoji.to_owned() }.into(),
         message: String::new(),
-        random_id,
-        reply_markup: None,
-        entities: None,
+        random_id: random_id,
+    })
+}
+
+fn forwarded(chat: &Chat, from: Peer, message_id: i32, random_id: i64) -> tl::functions::messages::ForwardMessages {
+    tl::functions::messages::ForwardMessages {
+        silent: false,
+        background: false,
+        with_my_score: false,
+        drop_author: false,
+        drop_media_captions: false,
+        noforwards: false,
+        allow_paid_floodskip: false,
+        from_ephemeral: false,
+        from_peer: from.input(),
+        id: vec![message_id],
+        random_id: vec![random_id],
+        to_peer: chat.peer.input(),
+        top_msg_id: chat.topic.filter(|topic| *topic != 1),
+        reply_to: None,
         schedule_date: None,
         schedule_repeat_period: None,
         send_as: None,
         quick_reply_shortcut: None,
         effect: None,
+        video_timestamp: None,
         allow_paid_stars: None,
         suggested_post: None,
     }

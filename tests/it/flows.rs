@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use telegram_sim::{DataCentre, Event, World};
+use telegram_sim::{Content, DataCentre, Event, Media, Poll, World};
 use tgsignd::daemon::account::RunReply;
 use tgsignd::daemon::{alone, reload};
 use tgsignd::kernel::record::RunRecord;
@@ -34,7 +34,18 @@ async fn play(name: &str) -> (RunRecord, DataCentre, tempfile::TempDir) {
 }
 
 async fn play_with(name: &str, flow: &str, bot: &str) -> (RunRecord, DataCentre, tempfile::TempDir) {
+    play_after(name, flow, bot, |_| {}).await
+}
+
+/// As [`play_with`], after something was said in the world.
+pub(crate) async fn play_after(
+    name: &str,
+    flow: &str,
+    bot: &str,
+    before: impl FnOnce(&DataCentre),
+) -> (RunRecord, DataCentre, tempfile::TempDir) {
     let centre = DataCentre::start(World::from_toml(&format!("{ALICE}{bot}")).unwrap()).await.unwrap();
+    before(&centre);
     let place = tempfile::tempdir().unwrap();
     let workdir = place.path().join("workdir");
     fs::create_dir(&workdir).unwrap();
@@ -78,6 +89,10 @@ async fn model() -> String {
                 text if !text.contains("data:image/png;base64,") => "I see nothing",
                 text if text.contains("图中是什么颜色") && text.contains("The options are colours.") => "红",
                 text if text.contains("exactly 4 Latin letters and digits") => "a7Kq",
+                text if text.contains("first character of the idiom") => "一",
+                text if text.contains("second character of the idiom") => "帆",
+                text if text.contains("third character of the idiom") => "风",
+                text if text.contains("fourth character of the idiom") => "顺",
                 _ => "",
             };
             let body = serde_json::json!({ "choices": [{ "message": { "content": said } }] }).to_string();
@@ -87,6 +102,9 @@ async fn model() -> String {
     });
     format!("base_url = \"http://{address}/v1\"\nmodel = \"seer\"")
 }
+
+/// Played by `opening`, because it needs a web server.
+const OPENED: &str = "page";
 
 /// Every flow with its outcome and how many messages and clicks of ours it takes.
 const FLOWS: &[(&str, Outcome, usize, usize)] = &[
@@ -107,6 +125,14 @@ const FLOWS: &[(&str, Outcome, usize, usize)] = &[
     ("membership", Outcome::Succeeded, 1, 0),
     ("image", Outcome::Succeeded, 1, 1),
     ("captcha", Outcome::Succeeded, 2, 0),
+    ("muted", Outcome::Failed, 0, 0),
+    ("history", Outcome::Succeeded, 1, 1),
+    ("picture-file", Outcome::Succeeded, 1, 1),
+    ("idiom", Outcome::Succeeded, 1, 4),
+    ("sequence", Outcome::Succeeded, 2, 0),
+    ("luck", Outcome::Succeeded, 1, 2),
+    ("poll", Outcome::Succeeded, 1, 0),
+    ("forward", Outcome::Succeeded, 2, 0),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,6 +167,62 @@ fn every_flow_is_played() {
         .collect();
     there.sort();
     let mut played: Vec<String> = FLOWS.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    played.push(OPENED.to_owned());
     played.sort();
     assert_eq!(there, played);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panel_of_yesterday_is_pressed_and_no_new_one_asked_for() {
+    let read = |name: &str| fs::read_to_string(folder().join(name)).unwrap();
+    let (flow, bot) = (read("history.toml"), read("history.bot.toml"));
+    let panel = Content::text("用户面板").buttons(&[("🎯 签到", "checkin")]);
+    let (record, centre, _place) = play_after("history", &flow, &bot, |centre| {
+        centre.bot_says("history", "alice", panel);
+    })
+    .await;
+    assert_eq!(record.outcome, Outcome::Succeeded, "{}", record.reason);
+    let sent = |event: &Event| matches!(event, Event::MessageSent { .. });
+    assert!(!centre.log().iter().any(|entry| sent(&entry.event)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_is_voted_in_and_its_posts_are_forwarded() {
+    const BOT: &str = "[bots.b]\nusername = \"some_bot\"\n[[bots.b.on]]\nvote = \"签到\"\nsend = { text = \"签到成功\" }\n\
+        [[bots.b.on]]\nforward = \"/4711/\"\nsend = { text = \"签到成功\" }\n\
+        [groups.news]\nkind = \"channel\"\nusername = \"some_news\"\nmembers = [\"alice\"]\nbots = [\"b\"]\n";
+    let task =
+        |chat: &str, step: &str| format!("[tasks.t]\nschedule = \"06:00\"\nchat = \"{chat}\"\nsteps = [{step}]\n");
+    let poll = Poll { answers: vec!["休息".to_owned(), "签到".to_owned()], closed: false };
+    let poll = Content { media: Some(Media::Poll(poll)), ..Content::text("今天？") };
+    let (record, centre, _place) = play_after("t", &task("@some_news", "{ vote = '签到' }"), BOT, |centre| {
+        centre.bot_says_in("b", "news", None, poll);
+    })
+    .await;
+    assert_eq!(record.outcome, Outcome::Succeeded, "{}", record.reason);
+    let voted = |event: &Event| matches!(event, Event::Voted { answer, .. } if answer == "签到");
+    assert_eq!(centre.log().iter().filter(|entry| voted(&entry.event)).count(), 1);
+
+    let step = "{ forward = '/凭证 \\d+/', from = \"@some_news\" }";
+    let (record, ..) = play_after("t", &task("@some_bot", step), BOT, |centre| {
+        centre.bot_says_in("b", "news", None, "凭证 4711");
+        centre.bot_says_in("b", "news", None, "广告");
+    })
+    .await;
+    assert_eq!(record.outcome, Outcome::Succeeded, "{}", record.reason);
+    let (record, ..) = play_after("t", &task("@some_bot", step), BOT, |_| {}).await;
+    assert_eq!(record.outcome, Outcome::Failed);
+    assert!(record.reason.contains("no new message of @some_news says"), "{}", record.reason);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_posts_in_a_group_keep_their_distance() {
+    const BOT: &str = "[groups.g]\nkind = \"supergroup\"\nusername = \"some_group\"\nmembers = [\"alice\"]\n";
+    let task = "[tasks.t]\nschedule = \"06:00\"\nchat = \"@some_group\"\nproof = \"delivered\"\npost_gap = \"0s\"\n\
+        steps = [{ send = 'a' }, { send = 'b' }]\n";
+    let (record, centre, _place) = play_after("t", task, BOT, |_| {}).await;
+    assert_eq!(record.outcome, Outcome::Delivered, "{}", record.reason);
+    let dates: Vec<_> = centre.messages("alice", "g").iter().map(|message| message.date).collect();
+    // The account's own gap, which the task tries to lower. Dates are whole seconds.
+    assert!(dates[1] - dates[0] >= chrono::TimeDelta::seconds(2), "{dates:?}");
 }

@@ -9,7 +9,7 @@ use tgsignd::kernel::record::Trigger;
 use tgsignd::ledger::DirectoryLock;
 use tgsignd::script::Outcome;
 
-use crate::kit::Stage;
+use crate::kit::{LOOK_AGAIN, Stage};
 
 const NEVER: &str = "schedule = '@yearly'\nretry = { attempts = 1 }\n";
 
@@ -148,4 +148,55 @@ async fn a_task_cannot_be_asked_for_twice_at_the_same_time() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(stage.sent("alice", "silent"), ["/sign"]);
     drop(daemon);
+}
+
+#[tokio::test]
+async fn a_dry_run_finds_everything_and_sends_nothing() {
+    both_ways(|stage| async move {
+        stage.task(
+            "long",
+            &format!(
+                "{NEVER}chat = '@quick_bot'\nsteps = [{{ send = ['/sign', '/checkin'] }}, {{ click = '签到', optional = true }}, \
+                 {{ expect = '积分', within = \"5s\" }}]"
+            ),
+        );
+        let text = loop {
+            // The daemon may not have read the new file yet.
+            let ended = stage.tgsignd(&["once", "long", "--dry-run"]).ends().await;
+            if ended.code == Some(0) {
+                break ended.success();
+            }
+            ended.fails_with(2, &["there is no task"]);
+            tokio::time::sleep(LOOK_AGAIN).await;
+        };
+        for line in [
+            "alice (user 1001) in @quick_bot (a bot, id 50000000",
+            "1. send /sign or /checkin\n",
+            "2. click 签到; the script goes on without it\n",
+            "3. expect 积分, for at most 5s\n",
+            "nothing was sent",
+        ] {
+            assert!(text.contains(line), "{line:?} is missing: {text}");
+        }
+        let json = stage.tgsignd(&["once", "good", "--dry-run", "--format", "json"]).ends().await.success();
+        let rehearsal: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((rehearsal["found"].as_str(), rehearsal["user_id"].as_i64()), (Some("a bot"), Some(1001)));
+        assert_eq!(stage.sent("alice", "quick"), [""; 0]);
+        assert!(stage.runs().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_is_wrong() {
+    both_ways(|stage| async move {
+        stage.tgsignd(&["once", "bad", "--dry-run", "--account", "bob"]).ends().await.fails_with(2, &["bob"]);
+        let nobody = stage.tgsignd(&["once", "nobody", "--dry-run"]).ends().await;
+        nobody.fails_with(2, &["there is no task nobody"]);
+    })
+    .await;
+    let stage = stage().await;
+    stage.task("lost", &format!("{NEVER}chat = '@no_such_bot'\nsteps = [{{ send = 'x' }}]"));
+    let lost = stage.tgsignd(&["once", "lost", "--dry-run"]).ends().await;
+    lost.fails_with(1, &["there is no user, bot, group or channel @no_such_bot"]);
 }

@@ -1,6 +1,7 @@
 //! Runs from their slot to their proof.
 
 use serde_json::Value;
+use telegram_sim::{Content, World};
 use tgsignd::daemon::datadir::Datadir;
 use tgsignd::script::Outcome;
 
@@ -121,4 +122,25 @@ async fn a_slot_that_comes_while_its_task_still_runs_is_skipped_and_recorded() {
     assert!(skipped.field("reason").contains("is still going on"), "{}", skipped.text);
     daemon.kill9().await;
     assert_eq!(stage.sent("alice", "silent"), ["/sign"]);
+}
+
+#[tokio::test]
+async fn a_further_attempt_goes_on_where_the_one_before_could_not() {
+    let world = "[accounts.alice]\nphone = \"+10000000001\"\nuser_id = 1001\nsigned_in = true\n\
+        [bots.slow]\nusername = \"slow_bot\"\n[[bots.slow.on]]\ntext = \"/start\"\nsend = { text = \"请稍候\" }\n\
+        [[bots.slow.on]]\nbutton = \"x\"\npopup = \"签到成功\"\n";
+    let stage = Stage::of(World::from_toml(world).unwrap()).await;
+    stage.sign_in("alice", 1001);
+    let keys = "chat = '@slow_bot'\nsteps = [{ send = '/start' }, { click = '签到', within = '2s' }]\n\
+        retry = { attempts = 3, delay = '1s', from = 'step' }";
+    stage.task("slow", &format!("schedule = '{}'\n{keys}", soon()));
+    let daemon = stage.daemon().await;
+    daemon.run_ended("slow").await;
+    stage.centre.bot_says("slow", "alice", Content::text("面板").buttons(&[("签到", "x")]));
+    daemon.runs_ended("slow", 2).await;
+    daemon.stop().await;
+    assert_eq!(stage.sent("alice", "slow"), ["/start"], "what was done is not done again");
+    assert_eq!(stage.pressed("alice", "slow"), ["x"]);
+    let runs: Vec<_> = stage.runs().await.iter().map(|run| (run.attempt, run.outcome)).collect();
+    assert_eq!(runs, [(1, Outcome::Failed), (2, Outcome::Succeeded)]);
 }

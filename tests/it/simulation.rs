@@ -265,7 +265,7 @@ impl World {
         if let Work::Review { last: Some(last), .. } = order.work {
             record.ended_at = last.ended_at;
         }
-        record.resume_at = resume_at(&record, order.task.retry, true, self.now);
+        record.resume_at = resume_at(&record, order.task.retry, None, true, self.now);
         self.ledger.finish(record.clone());
         self.tell(Event::Ended { record: Box::new(record), messages: Vec::new() });
     }

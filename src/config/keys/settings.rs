@@ -35,6 +35,7 @@ pub(super) const SECRET: Shape = Shape::Either {
             ],
             exactly_one: &["file", "env", "credential"],
             later: &[],
+            never: None,
             definition: None,
         }),
     ],
@@ -166,6 +167,11 @@ pub(in crate::config) static ACCOUNT: TableKeys = TableKeys::new(
             Shape::Table(&AT_MOST),
             "The most attempts that are begun in a time; what comes on top waits, and is missed when its window passes.",
         ),
+        Key::new(
+            "post_gap",
+            Shape::Duration { least: 1, most: 60 * 60 },
+            "Shortest time between own messages in one group; no task can lower it. Default: 3s.",
+        ),
     ],
 );
 
@@ -248,5 +254,6 @@ pub(in crate::config) static FILE: TableKeys = TableKeys {
     ],
     exactly_one: &[],
     later: &[],
+    never: None,
     definition: None,
 };

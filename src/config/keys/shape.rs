@@ -16,6 +16,8 @@ pub(in crate::config) struct TableKeys {
     pub(in crate::config) exactly_one: &'static [&'static str],
     /// Keys that the design knows and this version does not support.
     pub(in crate::config) later: &'static [&'static str],
+    /// Names of what is left out for good, and what is said about it.
+    pub(in crate::config) never: Option<(&'static [&'static str], &'static str)>,
     /// What the schema calls it, for a table that may stand within itself.
     pub(in crate::config) definition: Option<&'static str>,
 }
@@ -43,7 +45,7 @@ impl Key {
 
 impl TableKeys {
     pub(in crate::config) const fn new(title: &'static str, keys: &'static [Key]) -> Self {
-        Self { title, keys, exactly_one: &[], later: &[], definition: None }
+        Self { title, keys, exactly_one: &[], later: &[], never: None, definition: None }
     }
 
     pub(in crate::config) fn key(&self, name: &str) -> Option<&'static Key> {

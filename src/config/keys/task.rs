@@ -7,9 +7,6 @@ const HOUR: u64 = 60 * MINUTE;
 pub(super) const DAY: u64 = 24 * HOUR;
 pub(super) const YEAR: u64 = 365 * DAY;
 
-/// The verbs of the design that this version does not know.
-pub(in crate::config) const LATER_VERBS: &[&str] = &["open", "forward", "vote"];
-
 const PATTERN: Shape = Shape::Either {
     says: "a pattern: text in quotes, a regular expression such as '/\\d+ points/' or { text = '…' }",
     shapes: &[
@@ -24,8 +21,44 @@ const PATTERN: Shape = Shape::Either {
             .required()],
             exactly_one: &[],
             later: &[],
+            never: None,
             definition: None,
         }),
+    ],
+};
+
+/// What peers can do and we refuse for good.
+const NEVER: &str = "this is left out on purpose: tgsignd neither forges the requests of mini apps, nor buys captcha tokens, nor \
+                     pretends to be a browser";
+
+/// The names under which it is likely to be looked for.
+const NEVER_VERBS: &[&str] =
+    &["web_app", "webapp", "mini_app", "captcha_token", "turnstile", "recaptcha", "browser", "http"];
+
+const ROW: Shape = Shape::Integer { least: -100, most: 100 };
+
+const BUTTON: Shape = Shape::Either {
+    says: "a pattern, such as 'Check in', or a place, such as { row = 1, column = 2 }",
+    shapes: &[
+        Shape::Text { such_as: "'Check in' or '/check.?in/i'", pattern: "" },
+        Shape::Table(&TableKeys::new(
+            "a button",
+            &[
+                Key::new("text", Shape::Text { such_as: "'/a/'", pattern: "" }, "Its label, as it is."),
+                Key::new("row", ROW, "Its row: 1 is the first, -1 the last. Default: 1."),
+                Key::new("column", ROW, "Its column: 1 is the first, -1 the last. Default: 1."),
+            ],
+        )),
+    ],
+};
+
+const BUTTONS: Shape = Shape::Either { says: "a button or a list of buttons", shapes: &[BUTTON, Shape::List(&BUTTON)] };
+
+const CHAT: Shape = Shape::Either {
+    says: "\"@name\", a numeric id or a t.me link",
+    shapes: &[
+        Shape::Integer { least: LEAST_CHAT, most: MOST_CHAT },
+        Shape::Text { such_as: "\"@some_bot\"", pattern: "" },
     ],
 };
 
@@ -79,10 +112,29 @@ static STEP: TableKeys = TableKeys {
         Key::new("dice", Shape::Word(&["🎲", "🎯", "🏀", "⚽", "🎳", "🎰"]), "Throws this emoji."),
         Key::new(
             "click",
-            PATTERNS,
-            "Presses the first button, inline or of the reply keyboard, that the pattern matches; of a list, earlier \
-             patterns win.",
+            BUTTONS,
+            "Presses the first button, inline or of the reply keyboard, that the pattern matches, or the one at a place; of a \
+             list, earlier ones win.",
         ),
+        Key::new(
+            "open",
+            BUTTONS,
+            "Gets the page of a button by https, from `hosts` alone. At most 1 MiB of it are read; nothing in it is carried out.",
+        ),
+        Key::new(
+            "hosts",
+            Shape::List(&Shape::Text { such_as: "\"sign.example.com\"", pattern: "" }),
+            "The only hosts that `open` asks, also when it is redirected. Addresses of this machine and of local networks are \
+             refused whatever their names.",
+        ),
+        Key::new(
+            "authorise",
+            Shape::Flag,
+            "Whether Telegram may tell the page of `open` who opens it, where the button offers that. Default: false.",
+        ),
+        Key::new("vote", PATTERNS, "Votes for the answer of an open poll that the pattern matches."),
+        Key::new("forward", PATTERN, "Forwards the newest message that the pattern matches to the chat of the task."),
+        Key::new("from", CHAT, "Where `forward` looks for the message. Default: the chat of the task."),
         Key::new(
             "choose",
             Shape::Word(&["question", "image"]),
@@ -136,10 +188,14 @@ static STEP: TableKeys = TableKeys {
             "How long what this step needs is waited for. Default: 30s.",
         ),
         Key::new("optional", Shape::Flag, "Whether the script goes on when this step cannot be done. Default: false."),
+        Key::new("else", Shape::List(&ONE_STEP), "What is done instead when this step cannot be done."),
     ],
     exactly_one: &[
         "send",
         "click",
+        "open",
+        "vote",
+        "forward",
         "expect",
         "wait",
         "solve",
@@ -156,7 +212,8 @@ static STEP: TableKeys = TableKeys {
         "join",
         "leave",
     ],
-    later: LATER_VERBS,
+    later: &[],
+    never: Some((NEVER_VERBS, NEVER)),
     definition: Some("step"),
 };
 
@@ -189,6 +246,11 @@ const RETRY: TableKeys = TableKeys::new(
             "on",
             Shape::List(&Shape::Word(&["failed"])),
             "The outcomes that are tried again. Default: [\"failed\"], the only one that cannot have worked.",
+        ),
+        Key::new(
+            "from",
+            Shape::Word(&["start", "step"]),
+            "Where a further attempt begins: at the first step, or at the step that could not be done. Default: start.",
         ),
     ],
 );
@@ -273,14 +335,13 @@ pub(in crate::config) static TASK: TableKeys = TableKeys::new(
         ),
         Key::new(
             "chat",
-            Shape::Either {
-                says: "\"@name\", a numeric id or a t.me link",
-                shapes: &[
-                    Shape::Integer { least: LEAST_CHAT, most: MOST_CHAT },
-                    Shape::Text { such_as: "\"@some_bot\"", pattern: "" },
-                ],
-            },
+            CHAT,
             "Where: \"@name\", a numeric id (-100… for channels and supergroups), https://t.me/NAME or https://t.me/c/ID.",
+        ),
+        Key::new(
+            "post_gap",
+            Shape::Duration { least: 0, most: HOUR },
+            "Shortest time between own messages in a group. The account's own `post_gap` holds when it is longer.",
         ),
         Key::new("topic", Shape::Integer { least: 1, most: i32::MAX as i64 }, "Topic of a forum."),
         Key::new(

@@ -1,5 +1,7 @@
 //! `[accounts.NAME]`.
 
+use std::time::Duration;
+
 use super::value;
 use crate::config::document::Place;
 use crate::config::reader::{TableReader, Value};
@@ -7,6 +9,9 @@ use crate::config::secret::Secret;
 use crate::config::snapshot::{Account, Budget};
 use crate::names::AccountName;
 use crate::schedule::Quiet;
+
+/// Groups are places of people: nobody writes there twice in a breath.
+const DEFAULT_POST_GAP: Duration = Duration::from_secs(3);
 
 /// Reads one account.
 pub(in crate::config) fn account(name: &str, place: Place<'_>, mut table: TableReader<'_>) -> Option<Account> {
@@ -26,6 +31,7 @@ pub(in crate::config) fn account(name: &str, place: Place<'_>, mut table: TableR
     });
     let zone = table.take("timezone").and_then(value::timezone);
     let at_most = table.take("at_most").and_then(budget);
+    let post_gap = table.take("post_gap").and_then(Value::duration);
     let sound = table.is_sound();
     table.finish();
     let zone = zone.optional()?;
@@ -36,6 +42,7 @@ pub(in crate::config) fn account(name: &str, place: Place<'_>, mut table: TableR
         proxy: proxy.optional()?,
         quiet,
         at_most: at_most.optional()?,
+        post_gap: post_gap.or_default(DEFAULT_POST_GAP)?,
     };
     sound.then_some(account)
 }

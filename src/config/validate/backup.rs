@@ -104,7 +104,7 @@ pub(in crate::config) fn backup(
 
 fn parts(mut table: TableReader<'_>) -> Option<Parts<'_>> {
     let url = table.take("url").and_then(|value| Some((value.text()?.to_owned(), value.place())));
-    let allow_http = table.take("allow_http").and_then(|value| value.flag());
+    let allow_http = table.take("allow_http").and_then(Value::flag);
     let username = table.take("username").and_then(|value| Some(value.text()?.to_owned()));
     let password = table.take("password").and_then(value::secret);
     let remote_path = table.take("remote_path").and_then(|value| remote_path(value.text()?, value.place()));

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::config::snapshot::Task;
+use crate::config::snapshot::{RetryFrom, Task};
 use crate::config::source::hexadecimal;
 use crate::names::AccountName;
 use crate::schedule::MissedPolicy;
@@ -31,6 +31,10 @@ struct Behaviour<'a> {
     timeout: Duration,
     attempts: u32,
     delay: Duration,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    retry_from_step: bool,
+    #[serde(skip_serializing_if = "Duration::is_zero")]
+    post_gap: Duration,
     chat: String,
     topic: Option<i32>,
     delete_after: Option<Duration>,
@@ -62,6 +66,8 @@ pub(super) fn of_task(task: &Task) -> String {
         timeout: task.timeout,
         attempts: task.retry.attempts,
         delay: task.retry.delay,
+        retry_from_step: task.retry.from == RetryFrom::Step,
+        post_gap: task.post_gap,
         chat: task.chat.to_string(),
         topic: task.topic,
         delete_after: task.delete_after,

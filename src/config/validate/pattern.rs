@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::config::document::Place;
 use crate::config::reader::Value;
-use crate::script::{Pattern, PatternError};
+use crate::script::{Cell, Pattern, PatternError, Target};
 
 /// The patterns compiled so far: tasks of one kind share theirs.
 #[derive(Default)]
@@ -18,6 +18,43 @@ impl Patterns {
     pub(super) fn several(&self, value: Value<'_>) -> Option<Vec<Pattern>> {
         let patterns: Vec<_> = value.one_or_more()?.into_iter().map(|value| self.one(value)).collect();
         patterns.into_iter().collect()
+    }
+
+    /// One button or a list of them.
+    pub(super) fn buttons(&self, value: Value<'_>) -> Option<Vec<Target>> {
+        let buttons: Vec<_> = value.one_or_more()?.into_iter().map(|value| self.button(value)).collect();
+        buttons.into_iter().collect()
+    }
+
+    /// A pattern for its label, or its place.
+    fn button(&self, value: Value<'_>) -> Option<Target> {
+        if !value.is_table() {
+            return self.one(value).map(Target::Label);
+        }
+        let mut table = value.table()?;
+        let text = table.take("text").and_then(|value| usable(Pattern::literal(value.text()?), value.place()));
+        let mut number = |name: &str| {
+            table.take(name).and_then(|value| {
+                let number = i8::try_from(value.integer()?).ok()?;
+                if number == 0 {
+                    value.refuse("rows and columns count from 1, or from -1 backwards")
+                } else {
+                    Some(number)
+                }
+            })
+        };
+        let (row, column) = (number("row"), number("column"));
+        let sound = table.is_sound();
+        table.finish();
+        let (text, row, column) = (text.optional()?, row.optional()?, column.optional()?);
+        let target = match (text, row, column) {
+            (Some(text), None, None) => Target::Label(text),
+            (Some(_), ..) | (None, None, None) => {
+                return value.refuse("a button is named by its `text`, or by its `row` and `column`");
+            }
+            (None, row, column) => Target::At(Cell { row: row.unwrap_or(1), column: column.unwrap_or(1) }),
+        };
+        sound.then_some(target)
     }
 
     /// `'text'`, `'/regex/'`, `'/regex/i'` or `{ text = '…' }`.

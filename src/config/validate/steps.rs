@@ -7,7 +7,7 @@ use super::pattern::Patterns;
 use super::words;
 use crate::config::document::Place;
 use crate::config::reader::{Field, TableReader, Value};
-use crate::script::{OutcomeRules, Part, PartKind, Pattern, Quiet, Step, Verb, Word, unroll};
+use crate::script::{OutcomeRules, Page, Part, PartKind, Pattern, Quiet, Step, Target, Verb, Word, unroll};
 
 /// The steps as one list, with those that name a time.
 #[derive(Clone)]
@@ -52,15 +52,21 @@ impl<'a> Reader<'a, '_> {
         let until = table.take("until").and_then(|value| Some((self.patterns.one(value)?, value.key_place())));
         let to = table.take("to").and_then(|value| Some((self.patterns.one(value)?, value.key_place())));
         let reading = words::reading(&mut table);
+        let reach = words::reach(&mut table);
         let within = table.take("within").and_then(|value| Some((value.duration()?, value.key_place())));
         let optional = table.take("optional").and_then(|value| Some((value.flag()?, value.key_place())));
+        let before = self.captured.clone();
+        let instead = table.take("else").and_then(|value| Some((self.parts(value)?, value.key_place())));
+        // Behind a step with `else` only what both ways captured is known.
+        let captured_instead = std::mem::replace(&mut self.captured, before);
         let steps = table.take("steps").and_then(|value| Some((self.parts(value)?, value.key_place())));
         let sound = table.is_sound();
         table.finish();
         let mut kind = kind.optional()??;
         let (until, to, steps) = (until.optional()?, to.optional()?, steps.optional()?);
-        let (within, optional) = (within.optional()?, optional.optional()?);
+        let (within, optional, instead) = (within.optional()?, optional.optional()?, instead.optional()?);
         words::add_reading(&mut kind, reading?)?;
+        words::add_reach(&mut kind, reach?, value)?;
         let misplaced = |place: Place<'_>, message: &str| {
             place.error(message.to_owned());
             None
@@ -93,12 +99,21 @@ impl<'a> Reader<'a, '_> {
         if let (Some(message), Some((_, place))) = (needless_optional(&kind), optional) {
             return misplaced(place, message);
         }
+        if let Some((_, place)) = &instead
+            && (optional.is_some() || needless_optional(&kind).is_some())
+        {
+            return misplaced(*place, "`else` is for a step that can fail, and stands in place of `optional`");
+        }
         self.order(&kind, value)?;
+        if instead.is_some() {
+            self.captured = &self.captured & &captured_instead;
+        }
         self.waits.extend(within);
         let part = Part {
             kind,
             within: within.map(|(time, _)| time),
             optional: optional.is_some_and(|(optional, _)| optional),
+            instead: instead.map(|(parts, _)| parts).unwrap_or_default(),
         };
         sound.then_some(part)
     }
@@ -120,8 +135,16 @@ impl<'a> Reader<'a, '_> {
             .and_then(|texts| Some(step(Verb::Reply { texts, to: None })));
         let start = table.take("start").and_then(words::start).and_then(|of| Some(step(Verb::Start(of))));
         let dice = table.take("dice").and_then(words::dice).and_then(|of| Some(step(Verb::Dice(of))));
-        let click =
-            table.take("click").and_then(|value| patterns.several(value)).and_then(|of| Some(step(Verb::Click(of))));
+        let buttons = |value| patterns.buttons(value);
+        let click = table.take("click").and_then(buttons).and_then(|of| Some(step(Verb::Click(of))));
+        let page = Page { hosts: Vec::new(), authorise: false };
+        let open = table.take("open").and_then(buttons).and_then(|of| Some(step(Verb::Open(of, page))));
+        let vote = table.take("vote").and_then(|value| {
+            let answers = patterns.several(value)?.into_iter().map(Target::Label).collect();
+            Some(step(Verb::Vote(answers)))
+        });
+        let forward = table.take("forward").and_then(|value| patterns.one(value));
+        let forward = forward.and_then(|pattern| Some(step(Verb::Forward { pattern, from: None })));
         let choose = table.take("choose").and_then(|value| {
             value.word(|word| match word {
                 "question" => Some(Verb::Choose),
@@ -150,6 +173,7 @@ impl<'a> Reader<'a, '_> {
         });
         let message = send.or(reply).or(start).or(dice).or(click).or(choose).or(solve).or(read_image);
         let words = expect.or(refuse).or(wait).or(when).or(repeat);
+        let message = message.or(open).or(vote).or(forward);
         message.or(words).or(read).or(delete).or(join).or(leave)
     }
 
@@ -195,14 +219,14 @@ impl<'a> Reader<'a, '_> {
                 self.learn(pattern);
                 self.acted.then_some(()).or_else(|| too_early(value))
             }
-            Verb::Choose | Verb::Solve | Verb::ChooseByPicture(_) | Verb::Read { .. } if !self.acted => {
-                too_early(value)
-            }
             Verb::Send(_)
             | Verb::Reply { .. }
             | Verb::Start(_)
             | Verb::Dice(_)
             | Verb::Click(_)
+            | Verb::Open(..)
+            | Verb::Vote(_)
+            | Verb::Forward { .. }
             | Verb::Choose
             | Verb::Solve
             | Verb::ChooseByPicture(_)
@@ -231,9 +255,9 @@ fn needless_within(kind: &PartKind) -> Option<&'static str> {
     match kind {
         PartKind::Step(Verb::Wait(_)) => Some("`wait` says itself how long it takes, without `within`"),
         PartKind::Step(Verb::Refuse(_)) => Some("a `refuse` holds for the rest of the run, without `within`"),
-        PartKind::Step(Verb::Send(_) | Verb::Start(_) | Verb::Dice(_) | Verb::Quiet(_)) => {
-            Some("this step waits for nothing: `within` belongs to the `click` or `expect` after it")
-        }
+        PartKind::Step(
+            Verb::Send(_) | Verb::Start(_) | Verb::Dice(_) | Verb::Quiet(_) | Verb::Forward { from: Some(_), .. },
+        ) => Some("this step waits for nothing: `within` belongs to the `click` or `expect` after it"),
         PartKind::Repeat { until: None, .. } => Some("without `until` a `repeat` waits for nothing"),
         _ => None,
     }

@@ -15,7 +15,7 @@ use super::steps::{self, PlacedSteps};
 use super::value;
 use crate::config::document::Place;
 use crate::config::reader::{Field, TableReader, Value};
-use crate::config::snapshot::{ChatRef, Retry, Task};
+use crate::config::snapshot::{ChatRef, Retry, RetryFrom, Task};
 use crate::config::suggest;
 use crate::names::{AccountName, TaskName};
 use crate::schedule::{MissedPolicy, Timing};
@@ -24,7 +24,7 @@ use crate::script::{OutcomeRules, Proof, Script};
 const DEFAULT_STAGGER: Duration = Duration::from_secs(30);
 const DEFAULT_MISSED_WITHIN: Duration = Duration::from_hours(6);
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(3);
-const DEFAULT_RETRY: Retry = Retry { attempts: 3, delay: Duration::from_mins(10) };
+const DEFAULT_RETRY: Retry = Retry { attempts: 3, delay: Duration::from_mins(10), from: RetryFrom::Start };
 
 /// Who performs a task, as written.
 #[derive(Clone)]
@@ -50,6 +50,7 @@ pub(in crate::config) struct Parts<'a> {
     proof: Field<Proof>,
     chat: Field<ChatRef>,
     topic: Field<i32>,
+    post_gap: Field<Duration>,
     delete_after: Field<Duration>,
     steps: Field<PlacedSteps<'a>>,
     outcome: Field<OutcomeRules>,
@@ -62,6 +63,7 @@ impl<'a> Parts<'a> {
         let mut duration = |name: &str| table.take(name).and_then(Value::duration);
         let (jitter, stagger) = (duration("jitter"), duration("stagger"));
         let (timeout, delete_after) = (duration("timeout"), duration("delete_after"));
+        let post_gap = duration("post_gap");
         let parts = Self {
             enabled: table.take("enabled").and_then(Value::flag),
             accounts: table.take("accounts").and_then(accounts),
@@ -77,6 +79,7 @@ impl<'a> Parts<'a> {
             proof: table.take("proof").and_then(|value| value.word(proof)),
             chat: table.take("chat").and_then(chat::chat),
             topic: table.take("topic").and_then(Value::integer).and_then(|topic| i32::try_from(topic).ok()),
+            post_gap,
             delete_after,
             steps: table.take("steps").and_then(|value| steps::steps(value, patterns)),
             outcome: table.take("outcome").and_then(|value| steps::outcome(value, patterns)),
@@ -103,6 +106,7 @@ impl<'a> Parts<'a> {
             proof: self.proof.or(defaults.proof),
             chat: self.chat.or(defaults.chat),
             topic: self.topic.or(defaults.topic),
+            post_gap: self.post_gap.or(defaults.post_gap),
             delete_after: self.delete_after.or(defaults.delete_after),
             steps: self.steps.or(defaults.steps),
             outcome: self.outcome.or(defaults.outcome),
@@ -142,6 +146,7 @@ impl<'a> World<'a> {
             proof,
             chat,
             topic,
+            post_gap,
             delete_after,
             steps,
             outcome,
@@ -191,6 +196,7 @@ impl<'a> World<'a> {
             retry: retry.or_default(DEFAULT_RETRY)?,
             chat: chat?,
             topic: topic.optional()?,
+            post_gap: post_gap.or_default(Duration::ZERO)?,
             delete_after: delete_after.optional()?,
             script: Arc::new(script),
             fingerprint: String::new(),
@@ -317,11 +323,21 @@ fn retry(value: Value<'_>) -> Option<Retry> {
             value.list()?.into_iter().map(|word| word.word(|word| (word == "failed").then_some(()))).collect();
         words.into_iter().collect::<Option<Vec<()>>>()
     });
+    let from = table.take("from").and_then(|value| {
+        value.word(|word| match word {
+            "start" => Some(RetryFrom::Start),
+            "step" => Some(RetryFrom::Step),
+            _ => None,
+        })
+    });
     let sound = table.is_sound();
     table.finish();
     on.optional()?;
-    let retry =
-        Retry { attempts: attempts.or_default(DEFAULT_RETRY.attempts)?, delay: delay.or_default(DEFAULT_RETRY.delay)? };
+    let retry = Retry {
+        attempts: attempts.or_default(DEFAULT_RETRY.attempts)?,
+        delay: delay.or_default(DEFAULT_RETRY.delay)?,
+        from: from.or_default(DEFAULT_RETRY.from)?,
+    };
     sound.then_some(retry)
 }
 

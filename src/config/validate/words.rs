@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::chat;
 use crate::config::document::Place;
 use crate::config::reader::{TableReader, Value};
-use crate::script::{Alphabet, PartKind, Template, TemplateError, Verb};
+use crate::names::ChatRef;
+use crate::script::{Alphabet, Host, PartKind, Template, TemplateError, Verb};
 
 /// Longest text of a message that Telegram takes, in UTF-16 units.
 const LONGEST_MESSAGE: usize = 4096;
@@ -117,5 +119,52 @@ pub(super) fn add_reading(kind: &mut PartKind, reading: Reading<'_>) -> Option<(
     };
     let Some(place) = misplaced else { return Some(()) };
     place.error("`length` and `alphabet` belong to `read`, and `prompt` to `read` or `choose = 'image'`");
+    None
+}
+
+/// What a step tells about the page it opens, or where it forwards from, with the places of the keys.
+pub(super) struct Reach<'a> {
+    hosts: Option<(Vec<Host>, Place<'a>)>,
+    authorise: Option<(bool, Place<'a>)>,
+    from: Option<(ChatRef, Place<'a>)>,
+}
+
+pub(super) fn reach<'a>(table: &mut TableReader<'a>) -> Option<Reach<'a>> {
+    let hosts = table.take("hosts").and_then(|value| {
+        let hosts: Vec<_> = value.list()?.into_iter().map(host).collect();
+        Some((hosts.into_iter().collect::<Option<Vec<_>>>()?, value.key_place()))
+    });
+    let authorise = table.take("authorise").and_then(|value| Some((value.flag()?, value.key_place())));
+    let from = table.take("from").and_then(|value| Some((chat::chat(value)?, value.key_place())));
+    Some(Reach { hosts: hosts.optional()?, authorise: authorise.optional()?, from: from.optional()? })
+}
+
+fn host(value: Value<'_>) -> Option<Host> {
+    value.text()?.parse().map_err(|error: crate::script::NoHost| value.place().error(error.to_string())).ok()
+}
+
+pub(super) fn add_reach(kind: &mut PartKind, reach: Reach<'_>, step: Value<'_>) -> Option<()> {
+    let Reach { hosts, authorise, from } = reach;
+    let (hosts_place, authorise_place) = (hosts.as_ref().map(|(_, at)| *at), authorise.map(|(_, at)| at));
+    let from_place = from.as_ref().map(|(_, at)| *at);
+    let misplaced = match kind {
+        PartKind::Step(Verb::Open(_, page)) => {
+            let Some((hosts, _)) = hosts else {
+                let hint = "write the host that the button leads to, as in hosts = [\"sign.example.com\"]";
+                step.place().error_with_hint("`open` needs `hosts`: a bot could lead anywhere", hint.to_owned());
+                return None;
+            };
+            page.hosts = hosts;
+            page.authorise = authorise.is_some_and(|(authorise, _)| authorise);
+            from_place
+        }
+        PartKind::Step(Verb::Forward { from: slot, .. }) => {
+            *slot = from.map(|(chat, _)| chat);
+            hosts_place.or(authorise_place)
+        }
+        _ => hosts_place.or(authorise_place).or(from_place),
+    };
+    let Some(place) = misplaced else { return Some(()) };
+    place.error("`hosts` and `authorise` belong to `open`, and `from` to `forward`");
     None
 }

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use tracing::info;
 
-use super::{Attempt, insist};
+use super::begin::insist;
+use super::{Attempt, retry_end};
 use crate::daemon::account::{Account, ConnectError};
 use crate::kernel::Event;
 use crate::kernel::record::{RunRecord, Trigger};
@@ -57,6 +58,7 @@ pub(super) async fn record(
 ) -> Result<RunRecord, String> {
     let End { verdict, messages, acted, is_final, .. } = end;
     let ended_at = Utc::now();
+    let retry_end = retry_end(&attempt.order);
     let mut record = RunRecord {
         run_id: attempt.run_id,
         key: attempt.order.key,
@@ -74,7 +76,7 @@ pub(super) async fn record(
     };
     // A person who asked for the run decides himself whether to ask again.
     if !is_final && (record.trigger != Trigger::Manual || record.outcome == Outcome::Unknown) {
-        let again = resume_at(&record, attempt.order.task.retry, acted, ended_at);
+        let again = resume_at(&record, attempt.order.task.retry, retry_end, acted, ended_at);
         // Before that Telegram would refuse again.
         record.resume_at = again.map(|at| account.status.flood_wait_until.map_or(at, |until| at.max(until)));
     }

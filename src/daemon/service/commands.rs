@@ -1,11 +1,13 @@
 //! What comes over the control socket.
 
+use std::sync::Arc;
+
 use chrono::Utc;
 use tokio::sync::mpsc;
 use tracing::info;
 
 use super::Service;
-use crate::daemon::account::RunReply;
+use crate::daemon::account::{Job, RunReply};
 use crate::daemon::control::{Call, RefusalKind, Reply, Request};
 use crate::kernel::record::RunFilter;
 use crate::names::{AccountName, TaskName};
@@ -18,7 +20,8 @@ impl Service {
                 let status = Box::new(self.status.borrow().as_ref().clone());
                 let _ = call.replies.try_send(Reply::Status(status));
             }
-            Request::Once { task, account } => self.once(&task, account.as_ref(), &call.replies),
+            Request::Once { task, account, dry_run: true } => self.rehearse(&task, account.as_ref(), &call.replies),
+            Request::Once { task, account, dry_run: false } => self.once(&task, account.as_ref(), &call.replies),
             Request::Runs { task, limit } => {
                 let ledger = self.datadir.ledger.clone();
                 self.chores.spawn(async move {
@@ -41,6 +44,38 @@ impl Service {
                 }
                 let _ = call.replies.try_send(Reply::Done);
             }
+        }
+    }
+
+    fn rehearse(&mut self, task: &TaskName, account: Option<&AccountName>, replies: &mpsc::Sender<Reply>) {
+        let (task, accounts) = match self.kernel.find(task, account) {
+            Ok(found) => found,
+            Err(error) => {
+                let refused = Reply::Refused { kind: RefusalKind::from(&error), message: error.to_string() };
+                let _ = replies.try_send(refused);
+                return;
+            }
+        };
+        for account in accounts {
+            let (sender, mut answers) = mpsc::channel(1);
+            // Whoever cannot take it drops the sender, and that is the answer.
+            if let Some(handle) = self.account(&account) {
+                let _ = handle.give(Job::Rehearse { task: Arc::clone(&task), reply: sender });
+            }
+            let replies = replies.clone();
+            self.chores.spawn(async move {
+                let reply = match answers.recv().await {
+                    Some(Ok(rehearsal)) => Reply::Rehearsed(Box::new(rehearsal)),
+                    Some(Err(reason)) => {
+                        Reply::Refused { kind: RefusalKind::Failure, message: format!("{account}: {reason}") }
+                    }
+                    None => Reply::Refused {
+                        kind: RefusalKind::TryAgain,
+                        message: format!("{account}: the account cannot be reached"),
+                    },
+                };
+                let _ = replies.send(reply).await;
+            });
         }
     }
 

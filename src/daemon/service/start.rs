@@ -15,7 +15,7 @@ use super::{Service, effects};
 use crate::ai::Budget;
 use crate::config::Snapshot;
 use crate::daemon::account::{self, Shared};
-use crate::daemon::datadir::{Datadir, DatadirError};
+use crate::daemon::datadir::{self, Datadir, DatadirError};
 use crate::daemon::logging::LogControl;
 use crate::daemon::reload::{self, Accepted, Rejected};
 use crate::daemon::ticker::Ticker;
@@ -106,7 +106,10 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         events: events_in,
         stop: stopped,
         uncertain_until: None,
-        model_calls: Arc::new(Budget::new(accepted.snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit))),
+        model_calls: Arc::new(Budget::kept(
+            accepted.snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit),
+            &datadir::model_calls(&datadir.path),
+        )),
         places: Arc::new(Semaphore::new(account::PLACES)),
     };
     let mut servers = JoinSet::new();

@@ -72,6 +72,7 @@ fn fill_tasks(status: &mut Status) {
             outcome: Outcome::Failed,
             reason: "no button".into(),
             evidence: Some("维护中".into()),
+            amounts: Vec::new(),
         }),
         last_success_at: Some(now() - TimeDelta::days(2)),
         consecutive_failures: 1,

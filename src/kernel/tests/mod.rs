@@ -183,7 +183,7 @@ fn record(order: &RunOrder, outcome: Outcome, now: DateTime<Utc>) -> RunRecord {
     };
     // As the daemon does it: who asked for a run decides himself whether to ask again.
     if order.trigger != Trigger::Manual {
-        record.resume_at = resume_at(&record, order.task.retry, true, now);
+        record.resume_at = resume_at(&record, order.task.retry, None, true, now);
     }
     record
 }

@@ -149,7 +149,7 @@ fn an_unknown_outcome_is_only_looked_at_again_then_final() {
         let order = stage.order();
         assert_eq!(words(&order), "t/alice@22T06:00 review");
         assert!(stage.alarms.is_empty());
-        let resume_at = resume_at(&first, order.task.retry, true, stage.now);
+        let resume_at = resume_at(&first, order.task.retry, None, true, stage.now);
         stage.event(Event::Ended { record: Box::new(RunRecord { resume_at, ..first.clone() }), messages: Vec::new() });
     }
     stage.until("22T23:00:00");

@@ -24,7 +24,7 @@ impl Conversation {
                     Some((message.id, position, button.clone()))
                 });
                 match found {
-                    Some((message_id, position, button)) => self.press(message_id, position, button),
+                    Some((message_id, position, button)) => self.press(message_id, position, button, None),
                     None => Progress::Impossible,
                 }
             }

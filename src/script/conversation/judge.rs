@@ -3,8 +3,8 @@
 use super::super::amounts::amounts;
 use super::super::classify::Finding;
 use super::super::inbox::Heard;
+use super::super::message::Use;
 use super::super::outcome::Outcome;
-use super::super::pattern::Pattern;
 use super::super::protocol::Elapsed;
 use super::super::step::{Proof, Step, Verb};
 use super::super::text::cut;
@@ -132,8 +132,8 @@ impl Conversation {
     /// Whether the next action would press a button under the message that said `heard`.
     fn will_press_under(&self, heard: &Heard) -> bool {
         let next = self.remaining().map(|step| &step.verb).find(|verb| verb.acts());
-        matches!(next, Some(Verb::Click(patterns))
-            if self.inbox.wants_button_under(heard, patterns, self.first_action.as_ref()))
+        matches!(next, Some(Verb::Click(targets))
+            if self.inbox.wants_button_under(heard, targets, self.first_action.as_ref()))
     }
 
     /// The time of the step, or of the wait for a verdict, is up, or the step cannot be done.
@@ -144,19 +144,32 @@ impl Conversation {
         let surely_not_done = if self.first_action.is_some() { Outcome::Unknown } else { Outcome::Failed };
         let step = self.script.steps.get(self.step).filter(|_| self.doubt.is_none());
         let (outcome, reason) = match step.map(|step| &step.verb) {
-            Some(Verb::Click(patterns)) => {
-                let reason = format!("the button '{}' never appeared; {}", list(patterns), self.seen_buttons());
-                (Outcome::Failed, reason)
+            Some(Verb::Click(targets)) => {
+                let seen = self.seen_buttons(Use::Press);
+                (Outcome::Failed, format!("the button '{}' never appeared; {seen}", list(targets)))
+            }
+            Some(Verb::Open(targets, _)) => {
+                let seen = self.seen_buttons(Use::Open);
+                (Outcome::Failed, format!("no button '{}' with a link appeared; {seen}", list(targets)))
+            }
+            Some(Verb::Vote(targets)) => {
+                let seen = self.seen_buttons(Use::Vote);
+                (Outcome::Failed, format!("no open poll with the answer '{}' appeared; {seen}", list(targets)))
+            }
+            Some(Verb::Forward { pattern, .. }) => {
+                (Outcome::Failed, format!("there was no message with '{pattern}' to forward"))
             }
             Some(Verb::Choose) => {
-                let reason = format!("no question named exactly one of its buttons; {}", self.seen_buttons());
-                (Outcome::Failed, reason)
+                let seen = self.seen_buttons(Use::Press);
+                (Outcome::Failed, format!("no question named exactly one of its buttons; {seen}"))
             }
             Some(Verb::Solve) => {
-                (Outcome::Failed, format!("no sum with one whole result was asked for; {}", self.seen_buttons()))
+                let seen = self.seen_buttons(Use::Press);
+                (Outcome::Failed, format!("no sum with one whole result was asked for; {seen}"))
             }
             Some(Verb::ChooseByPicture(_)) => {
-                (Outcome::Failed, format!("no picture with buttons came; {}", self.seen_buttons()))
+                let seen = self.seen_buttons(Use::Press);
+                (Outcome::Failed, format!("no picture with buttons came; {seen}"))
             }
             Some(Verb::Read { .. }) => (Outcome::Failed, "no picture came".to_owned()),
             Some(Verb::Send(_)) => (Outcome::Failed, "the text cannot be filled in with what was captured".to_owned()),
@@ -166,7 +179,7 @@ impl Conversation {
             }
             Some(Verb::Expect(pattern)) => (surely_not_done, format!("'{pattern}' was expected and never said")),
             Some(Verb::When(branches)) => {
-                let patterns: Vec<_> = branches.iter().map(|branch| branch.pattern.clone()).collect();
+                let patterns: Vec<_> = branches.iter().map(|branch| &branch.pattern).collect();
                 (surely_not_done, format!("none of '{}' was said", list(&patterns)))
             }
             _ => return self.inconclusive(),
@@ -175,8 +188,8 @@ impl Conversation {
         self.verdict(outcome, reason, Some(self.step), None)
     }
 
-    fn seen_buttons(&self) -> String {
-        let labels = self.inbox.labels(self.first_action.as_ref());
+    fn seen_buttons(&self, wanted: Use) -> String {
+        let labels = self.inbox.labels(wanted, self.first_action.as_ref());
         if labels.is_empty() { "no buttons were seen".to_owned() } else { format!("seen: {}", labels.join(", ")) }
     }
 
@@ -298,6 +311,6 @@ impl Conversation {
     }
 }
 
-fn list(patterns: &[Pattern]) -> String {
-    patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join("', '")
+fn list(wanted: &[impl ToString]) -> String {
+    wanted.iter().map(ToString::to_string).collect::<Vec<_>>().join("', '")
 }

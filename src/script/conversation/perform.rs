@@ -3,13 +3,15 @@
 use super::super::arithmetic;
 use super::super::classify::Finding;
 use super::super::inbox::Heard;
-use super::super::message::{Button, ButtonKind, Position};
+use super::super::keyboard::Target;
+use super::super::message::{Button, ButtonKind, Position, Use};
 use super::super::pattern::Pattern;
-use super::super::protocol::{Act, Outgoing};
+use super::super::protocol::{Act, Original, Outgoing, Press};
 use super::super::question;
-use super::super::step::{Branch, Verb};
+use super::super::step::{Branch, Page, Verb};
 use super::super::template::Template;
 use super::{Conversation, Progress};
+use crate::names::ChatRef;
 
 impl Conversation {
     pub(super) fn attempt(&mut self, verb: &Verb) -> Progress {
@@ -35,7 +37,10 @@ impl Conversation {
             Verb::Start(parameter) => Progress::Acts(Act::Send(Outgoing::Start(parameter.clone()))),
             Verb::Dice(emoji) => Progress::Acts(Act::Send(Outgoing::Dice(emoji.clone()))),
             Verb::Quiet(quiet) => Progress::Acts(Act::Quiet(*quiet)),
-            Verb::Click(patterns) => self.click(patterns),
+            Verb::Click(targets) => self.press_wanted(targets, Use::Press, None),
+            Verb::Open(targets, page) => self.press_wanted(targets, Use::Open, Some(page)),
+            Verb::Vote(targets) => self.press_wanted(targets, Use::Vote, None),
+            Verb::Forward { pattern, from } => self.forward(pattern, from.as_ref()),
             Verb::Choose => self.choose(),
             Verb::Solve => self.solve(),
             listening => self.listen(listening),
@@ -74,22 +79,45 @@ impl Conversation {
         }
     }
 
-    /// Presses the button that `patterns` want, if it is there.
-    fn click(&mut self, patterns: &[Pattern]) -> Progress {
-        let picked = self.inbox.pick(patterns, self.first_action.as_ref());
+    /// Presses the button that `targets` want, if it is there.
+    fn press_wanted(&mut self, targets: &[Target], wanted: Use, page: Option<&Page>) -> Progress {
+        let picked = self.inbox.pick(targets, wanted, self.first_action.as_ref());
         match picked.map(|(message, position, button)| (message.id, position, button.clone())) {
-            Some((message_id, position, button)) => self.press(message_id, position, button),
+            Some((message_id, position, button)) => self.press(message_id, position, button, page),
             None => Progress::Waits,
         }
     }
 
-    pub(super) fn press(&mut self, message_id: i32, position: Position, button: Button) -> Progress {
+    pub(super) fn press(
+        &mut self,
+        message_id: i32,
+        position: Position,
+        button: Button,
+        page: Option<&Page>,
+    ) -> Progress {
         self.inbox.press(message_id, Some(position));
         let Button { text: label, kind } = button;
-        Progress::Acts(match kind {
-            ButtonKind::Callback { data } => Act::Click { message_id, data, position, label },
-            _ => Act::Send(Outgoing::Text { text: label, reply_to: None }),
-        })
+        let press = match (kind, page) {
+            (ButtonKind::Callback { data }, _) => Press::Callback(data),
+            (ButtonKind::Vote { option }, _) => Press::Vote(option),
+            (ButtonKind::Url(link), Some(page)) => Press::Open(link, page.clone()),
+            _ => return Progress::Acts(Act::Send(Outgoing::Text { text: label, reply_to: None })),
+        };
+        Progress::Acts(Act::Click { message_id, press, position, label })
+    }
+
+    fn forward(&self, pattern: &Pattern, from: Option<&ChatRef>) -> Progress {
+        let original = match from {
+            Some(chat) => Some(Original::Newest { chat: chat.clone(), pattern: pattern.clone() }),
+            None => self
+                .question(|heard| pattern.is_match(&heard.text))
+                .and_then(|heard| heard.message_id)
+                .map(Original::Here),
+        };
+        match original {
+            Some(original) => Progress::Acts(Act::Send(Outgoing::Forward(original))),
+            None => Progress::Waits,
+        }
     }
 
     fn choose(&mut self) -> Progress {
@@ -100,7 +128,7 @@ impl Conversation {
             Some((message.id, position, button.clone()))
         });
         match chosen {
-            Some((message_id, position, button)) => self.press(message_id, position, button),
+            Some((message_id, position, button)) => self.press(message_id, position, button, None),
             None => Progress::Waits,
         }
     }
@@ -117,7 +145,7 @@ impl Conversation {
         let numbers: Vec<_> = numbers.collect();
         let right = numbers.iter().find(|(.., number)| *number == result).cloned();
         match right {
-            Some((message_id, position, button, _)) => self.press(message_id, position, button),
+            Some((message_id, position, button, _)) => self.press(message_id, position, button, None),
             None if numbers.is_empty() => {
                 let reply_to = self.inbox.is_group().then_some(question);
                 Progress::Acts(Act::Send(Outgoing::Text { text: result.to_string(), reply_to }))

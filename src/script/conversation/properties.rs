@@ -7,14 +7,16 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::super::consult::{Answer, Word};
-use super::super::message::{Media, Sender};
+use super::super::keyboard::{Cell, Target};
+use super::super::message::Popup;
+use super::super::message::{ButtonKind, Link, Media, Sender};
 use super::super::outcome::Outcome;
-use super::super::protocol::JournalMark;
-use super::super::step::{OutcomeRules, Proof};
+use super::super::protocol::{JournalMark, Refusal};
+use super::super::step::{OutcomeRules, Page, Proof};
 use super::super::template::Template;
 use super::super::unroll::Part;
 use super::super::verdict::EvidenceSource;
-use super::tests::{bot, click, edited, expect, part, repeat, script_of, send, when, with_buttons};
+use super::tests::{bot, click, edited, expect, label, part, repeat, script_of, send, when, with_buttons};
 use super::*;
 
 const TEXTS: [&str; 9] =
@@ -32,6 +34,10 @@ fn verbs() -> impl Strategy<Value = Verb> {
         1 => Just(Verb::Dice("🎲".to_owned())),
         2 => Just(click("签到")),
         1 => Just(click("/./")),
+        1 => Just(Verb::Click(vec![Target::At(Cell { row: -1, column: 1 })])),
+        1 => Just(Verb::Open(vec![label("签到")], Page { hosts: vec!["a.example".parse().unwrap()], authorise: true })),
+        1 => Just(Verb::Vote(vec![label("/./")])),
+        1 => Just(Verb::Forward { pattern: Pattern::parse("积分").unwrap(), from: None }),
         1 => Just(Verb::Choose),
         2 => Just(Verb::Solve),
         1 => Just(Verb::ChooseByPicture(None)),
@@ -45,7 +51,9 @@ fn verbs() -> impl Strategy<Value = Verb> {
 }
 
 fn parts() -> impl Strategy<Value = Vec<Part>> {
-    let one = (verbs(), any::<bool>()).prop_map(|(verb, optional)| Part { optional, ..part(verb) });
+    let one = (verbs(), any::<bool>(), prop::collection::vec(verbs(), 0..2)).prop_map(|(verb, optional, instead)| {
+        Part { optional, instead: instead.into_iter().map(part).collect(), ..part(verb) }
+    });
     let part = one.prop_recursive(2, 12, 3, |inner| {
         let several = prop::collection::vec(inner, 1..4);
         let patterns = prop::sample::select(vec!["积分", "成功", "/./"]);
@@ -83,7 +91,12 @@ fn messages() -> impl Strategy<Value = ChatMessage> {
                 Some(after) => edited(message.clone(), message.date - 5 + after),
                 None => message,
             };
-            ChatMessage { from, outgoing, ..message }
+            let mut message = ChatMessage { from, outgoing, forwarded: id % 7 == 0, ..message };
+            if let (Some(row), true) = (message.keyboard.first_mut(), id % 4 == 0) {
+                let link = Link { url: "https://a.example/".to_owned(), login: None };
+                row[0].kind = if id % 8 == 0 { ButtonKind::Url(link) } else { ButtonKind::Vote { option: vec![1] } };
+            }
+            message
         })
 }
 
@@ -132,6 +145,7 @@ fn inputs() -> impl Strategy<Value = Input> {
         2 => (step.clone(), prop::sample::select(vec![
             Ok(Answer::Label(0)), Ok(Answer::Label(9)), Ok(Answer::Typed("a7Kq".to_owned())), Err("down".to_owned()),
         ])).prop_map(|(step, answer)| Input::Answered { step, answer }),
+        1 => step.clone().prop_map(|step| Input::NotDone { step, reason: "no".to_owned() }),
         1 => step.prop_map(|step| Input::Lost { step }),
         8 => messages().prop_map(Input::Message),
         4 => messages().prop_map(Input::Edited),
@@ -174,10 +188,14 @@ proptest! {
     #[test]
     fn any_order_of_inputs_is_survived(
         script in scripts(),
-        group in any::<bool>(),
+        group in 0..3u8,
         inputs in prop::collection::vec((inputs(), 0..20u64), 0..60),
     ) {
-        let place = if group { Place::Group } else { Place::Private { peer: 7 } };
+        let place = match group {
+            0 => Place::Group,
+            1 => Place::Channel,
+            _ => Place::Private { peer: 7 },
+        };
         let mut conversation = Conversation::new(Arc::new(script.clone()), place, 3);
         let mut seen = Seen::default();
         let mut now = Elapsed::ZERO;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::inbox::{Action, ActionPlace, Arrival};
 use super::super::message::{ChatMessage, Place};
-use super::super::protocol::{Elapsed, JournalMark, Outgoing};
+use super::super::protocol::{Elapsed, JournalMark, Original, Outgoing};
 use super::super::step::{Quiet, Script, Verb};
 use super::super::template::Memory;
 use super::super::verdict::Verdict;
@@ -153,8 +153,8 @@ pub fn doubt_what_follows(script: &Script, mut journal: Vec<JournalMark>, date: 
         match verb {
             Verb::When(_) | Verb::Jump(_) | Verb::Until(..) => forks = true,
             verb if !verb.acts() || matches!(verb, Verb::Quiet(_)) => {}
-            Verb::Send(_) | Verb::Reply { .. } | Verb::Start(_) | Verb::Dice(_) if forks => {}
-            Verb::Send(_) | Verb::Reply { .. } | Verb::Start(_) | Verb::Dice(_) => break,
+            Verb::Send(_) | Verb::Reply { .. } | Verb::Start(_) | Verb::Dice(_) | Verb::Forward { .. } if forks => {}
+            Verb::Send(_) | Verb::Reply { .. } | Verb::Start(_) | Verb::Dice(_) | Verb::Forward { .. } => break,
             _ => {
                 let memory = Memory::default();
                 journal.push(JournalMark::Begun { step, date, message: None, memory });
@@ -180,8 +180,15 @@ fn possible(verb: &Verb, memory: &Memory) -> Possible {
         }
         Verb::Start(parameter) => Possible::OneOf(vec![Outgoing::Start(parameter.clone())]),
         Verb::Dice(emoji) => Possible::OneOf(vec![Outgoing::Dice(emoji.clone())]),
+        Verb::Forward { from: Some(chat), pattern } => {
+            let (chat, pattern) = (chat.clone(), pattern.clone());
+            Possible::OneOf(vec![Outgoing::Forward(Original::Newest { chat, pattern })])
+        }
+        Verb::Forward { from: None, .. } => Possible::OneOf(vec![Outgoing::Forward(Original::Here(0))]),
         Verb::When(_) | Verb::Jump(_) | Verb::Until(..) | Verb::Solve | Verb::Read { .. } => Possible::Unknown,
         Verb::Click(_)
+        | Verb::Open(..)
+        | Verb::Vote(_)
         | Verb::Choose
         | Verb::ChooseByPicture(_)
         | Verb::Expect(_)

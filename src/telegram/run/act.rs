@@ -9,8 +9,12 @@ use tokio::time::Instant;
 use super::RECONNECT_PAUSE;
 use super::converse::Run;
 use super::plan::{Note, Recorder, RunError};
-use crate::script::{Act, ChatMessage, Command, Input, JournalMark, Outgoing, Popup, Question, Quiet, Refusal};
+use crate::script::{
+    Act, ChatMessage, Command, Input, JournalMark, Original, Outgoing, Place, Popup, Press, Question, Quiet, Refusal,
+};
 use crate::telegram::error::CallError;
+use crate::telegram::messages::Chat;
+use crate::telegram::peer::Peer;
 use crate::telegram::{chats, history, pictures, quiet, sending};
 
 /// A flood wait is sat out up to this long; a longer one ends the attempt, so that the account's other tasks are told.
@@ -23,6 +27,18 @@ impl<R: Recorder> Run<'_, R> {
             Command::Ask { step, question } => return Ok(self.consult(step, &question).await),
             Command::Finish(_) => return Ok(Input::Expired),
         };
+        let original = match &act {
+            Act::Send(Outgoing::Forward(original)) => match self.original(original).await {
+                Ok(original) => Some(original),
+                Err(reason) => return Ok(Input::NotDone { step, reason }),
+            },
+            _ => None,
+        };
+        if matches!(act, Act::Send(_))
+            && let Err(reason) = self.keep_distance().await
+        {
+            return Ok(Input::NotDone { step, reason });
+        }
         self.acted = true;
         self.heard_since_action = false;
         let message = match &act {
@@ -32,8 +48,8 @@ impl<R: Recorder> Run<'_, R> {
         let random_id = message.is_some().then(|| (self.plan.random_id)(step));
         self.mark(JournalMark::Begun { step, date: self.now(), message, memory }, random_id).await?;
         match act {
-            Act::Send(message) => self.send(step, &message, random_id.unwrap_or_default()).await,
-            Act::Click { message_id, data, label, .. } => self.click(step, message_id, data, &label).await,
+            Act::Send(message) => self.send(step, &message, original, random_id.unwrap_or_default()).await,
+            Act::Click { message_id, press, label, .. } => self.press(step, message_id, press, &label).await,
             Act::Quiet(quiet) => self.quiet(step, quiet).await,
         }
     }
@@ -70,11 +86,46 @@ impl<R: Recorder> Run<'_, R> {
         self.recorder.mark(&mark, random_id).await.map_err(RunError::Ledger)
     }
 
-    async fn send(&mut self, step: usize, message: &Outgoing, random_id: i64) -> Result<Input, RunError> {
+    /// Waits until the account may write in this group again.
+    async fn keep_distance(&self) -> Result<(), String> {
+        if matches!(self.chat.place(), Place::Private { .. }) {
+            return Ok(());
+        }
+        let chat = self.chat.peer.marked_id();
+        if let Some(turn) = self.plan.posts.next(chat, self.plan.post_gap) {
+            if turn >= self.started + self.plan.timeout {
+                return Err("the time of the attempt ends before the account may write in this group again".to_owned());
+            }
+            tokio::time::sleep_until(turn).await;
+        }
+        self.plan.posts.wrote(chat, Instant::now());
+        Ok(())
+    }
+
+    /// The chat and the number of the message that is forwarded.
+    async fn original(&mut self, original: &Original) -> Result<(Peer, i32), String> {
+        let (chat, pattern) = match original {
+            Original::Here(message_id) => return Ok((self.chat.peer, *message_id)),
+            Original::Newest { chat, pattern } => (chat, pattern),
+        };
+        let peer = chats::find(self.connection, chat).await.map_err(|error| error.to_string())?;
+        let mut there = Chat::new(peer, None, self.connection.session().my_id().unwrap_or_default());
+        let newest = history::newest(self.connection, &mut there).await.map_err(|error| error.to_string())?;
+        let found = newest.iter().find(|message| pattern.is_match(&message.text));
+        found.map(|message| (peer, message.id)).ok_or_else(|| format!("no new message of {chat} says '{pattern}'"))
+    }
+
+    async fn send(
+        &mut self,
+        step: usize,
+        message: &Outgoing,
+        original: Option<(Peer, i32)>,
+        random_id: i64,
+    ) -> Result<Input, RunError> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let error = match sending::send(self.connection, &self.chat, message, random_id).await {
+            let error = match sending::send(self.connection, &self.chat, message, original, random_id).await {
                 Ok(updates) => match sending::sent_message(&updates, random_id) {
                     Some((message_id, date)) => return self.sent(step, message_id, date, message).await,
                     None => CallError::Network("Telegram's answer to the message was not understood".into()),
@@ -131,8 +182,16 @@ impl<R: Recorder> Run<'_, R> {
         Ok(history.iter().filter(own).max_by_key(|message| message.id).map(|message| (message.id, message.date)))
     }
 
-    async fn click(&mut self, step: usize, message_id: i32, data: Vec<u8>, label: &str) -> Result<Input, RunError> {
+    async fn press(&mut self, step: usize, message_id: i32, press: Press, label: &str) -> Result<Input, RunError> {
         self.recorder.note(Note::Clicked { message_id, label });
+        match press {
+            Press::Callback(data) => self.click(step, message_id, data).await,
+            Press::Vote(option) => self.vote(step, message_id, option).await,
+            Press::Open(link, page) => self.open(step, message_id, &link, &page).await,
+        }
+    }
+
+    async fn click(&mut self, step: usize, message_id: i32, data: Vec<u8>) -> Result<Input, RunError> {
         let request = tl::functions::messages::GetBotCallbackAnswer {
             game: false,
             peer: self.chat.peer.input(),
@@ -153,22 +212,58 @@ impl<R: Recorder> Run<'_, R> {
                     if let Some(popup) = &popup {
                         self.recorder.note(Note::Popup(popup));
                     }
-                    let mark = JournalMark::Clicked { step, message_id, date: self.now(), popup: popup.clone() };
-                    self.mark(mark, None).await?;
-                    return Ok(Input::Clicked { step, popup });
+                    return self.pressed(step, message_id, popup).await;
                 }
                 Err(error) => error,
             };
-            self.recorder.note(Note::Trouble(&error));
-            match &error {
-                CallError::FloodWait(wait) if tries < 3 && self.can_sit_out(*wait) => tokio::time::sleep(*wait).await,
-                CallError::Network(_) | CallError::TimedOut(_) => {
-                    // Never replayed: the press may have counted. The bot's answer may still be in the chat.
-                    self.gap = Some(Instant::now());
-                    return Ok(Input::Lost { step });
-                }
-                error => return Ok(Input::Refused { step, refusal: refusal(error) }),
+            if let Some(input) = self.not_pressed(step, tries, &error).await {
+                return Ok(input);
             }
+        }
+    }
+
+    async fn vote(&mut self, step: usize, message_id: i32, option: Vec<u8>) -> Result<Input, RunError> {
+        let peer = self.chat.peer.input();
+        let request = tl::functions::messages::SendVote { peer, msg_id: message_id, options: vec![option] };
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.connection.call(&request).await {
+                Ok(_) => return self.pressed(step, message_id, None).await,
+                Err(error) => {
+                    if let Some(input) = self.not_pressed(step, tries, &error).await {
+                        return Ok(input);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) async fn pressed(
+        &mut self,
+        step: usize,
+        message_id: i32,
+        popup: Option<Popup>,
+    ) -> Result<Input, RunError> {
+        let mark = JournalMark::Clicked { step, message_id, date: self.now(), popup: popup.clone() };
+        self.mark(mark, None).await?;
+        Ok(Input::Clicked { step, popup })
+    }
+
+    /// What a failed press leads to; `None`: it can be tried again.
+    async fn not_pressed(&mut self, step: usize, tries: u32, error: &CallError) -> Option<Input> {
+        self.recorder.note(Note::Trouble(error));
+        match error {
+            CallError::FloodWait(wait) if tries < 3 && self.can_sit_out(*wait) => {
+                tokio::time::sleep(*wait).await;
+                None
+            }
+            CallError::Network(_) | CallError::TimedOut(_) => {
+                // Never replayed: the press may have counted. The bot's answer may still be in the chat.
+                self.gap = Some(Instant::now());
+                Some(Input::Lost { step })
+            }
+            error => Some(Input::Refused { step, refusal: refusal(error) }),
         }
     }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::plan::{Note, Performed, Plan, Recorder, RunError};
 use super::{CLOCK_TOLERANCE, RECONNECT_PAUSE, stopped};
 use crate::script::{
-    ChatMessage, Command, Conversation, Input, JournalMark, Verb, Verdict, decide_from_history, doubt_what_follows,
+    ChatMessage, Command, Conversation, Input, JournalMark, Verdict, decide_from_history, doubt_what_follows,
     find_sends,
 };
 use crate::telegram::connection::Connection;
@@ -102,11 +102,10 @@ impl<R: Recorder> Run<'_, R> {
                 return Ok(Input::Resume { journal, history });
             }
         }
-        let says = |verb: &&Verb| verb.acts() && !matches!(verb, Verb::Quiet(_));
-        let first = self.plan.script.steps.iter().map(|step| &step.verb).find(says);
-        let history = match first {
-            Some(Verb::Click(_) | Verb::Reply { .. }) => history::newest(self.connection, &mut self.chat).await?,
-            _ => Vec::new(),
+        let history = if self.plan.script.looks_first() {
+            history::newest(self.connection, &mut self.chat).await?
+        } else {
+            Vec::new()
         };
         Ok(Input::Started { history })
     }

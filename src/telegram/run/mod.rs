@@ -8,10 +8,14 @@
 //! | `plan` | what is asked for, what comes of it, and where its traces go |
 //! | `converse` | listens until the conversation ends |
 //! | `act` | sends and presses, once |
+//! | `opening` | gets the pages of buttons, once |
+//! | `posts` | the distance between own messages in groups |
 
 mod act;
 mod converse;
+mod opening;
 mod plan;
+mod posts;
 
 use std::time::Duration;
 
@@ -19,6 +23,7 @@ use tokio::sync::watch;
 
 pub use converse::{perform, review};
 pub use plan::{Advisor, Note, Performed, Plan, Recorder, RunError};
+pub use posts::Posts;
 
 /// Pause before a broken connection is tried again.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(2);

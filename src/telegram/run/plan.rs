@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::posts::Posts;
 use crate::config::ChatRef;
 use crate::script::{Answer, ChatMessage, JournalMark, Popup, Question, Quiet, Script, Verdict};
 use crate::telegram::chats::ChatError;
 use crate::telegram::error::CallError;
+use crate::telegram::pages::Reach;
 
 /// What is to be done, where.
 pub struct Plan<'a> {
@@ -28,6 +30,12 @@ pub struct Plan<'a> {
     pub seed: u64,
     /// Answers what the script cannot.
     pub advisor: &'a dyn Advisor,
+    /// When the account wrote in its groups last.
+    pub posts: &'a Posts,
+    /// Shortest time between own messages in a group.
+    pub post_gap: Duration,
+    /// Which machines pages are got from.
+    pub reach: Reach,
     /// What an interrupted attempt had done; empty for a new one.
     pub journal: Vec<JournalMark>,
     /// When the attempt began; for a new one, now; for one whose beginning is not known, when its slot was planned.
@@ -85,6 +93,8 @@ pub enum Note<'a> {
     },
     /// Something that leaves no message was done.
     Done(Quiet),
+    /// Anything else, in our words.
+    Remark(&'a str),
     /// Telegram or the connection failed.
     Trouble(&'a CallError),
 }

@@ -7,7 +7,11 @@
 //! | `daemon` | `tgsignd run`, and what it does |
 //! | `log` | its log lines, as they come |
 //! | `http` | requests, answers and metrics |
+<<<<<<< HEAD
 //! | `webdav_servers` | Apache, nginx and others, started for one test |
+=======
+//! | `https` | a server with a certificate |
+>>>>>>> talk
 //! | `tools` | programs that are there or not |
 //!
 //! Nothing sleeps for a fixed time: everything waits for an event, and gives up after [`LIMIT`].
@@ -15,6 +19,7 @@
 mod command;
 mod daemon;
 mod http;
+mod https;
 mod log;
 mod stage;
 pub(crate) mod tools;
@@ -26,6 +31,7 @@ use std::time::Duration;
 pub(crate) use command::{Ended, Invocation, read_until};
 pub(crate) use daemon::Daemon;
 pub(crate) use http::{Answer, ask, ask_unix};
+pub(crate) use https::{Https, authority, ok};
 pub(crate) use stage::{Stage, soon, world};
 pub(crate) use tools::tool;
 

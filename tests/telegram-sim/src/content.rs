@@ -19,6 +19,12 @@ pub struct Content {
     pub media: Option<Media>,
     /// Buttons below the message or instead of the keyboard.
     pub markup: Option<Markup>,
+    /// Messages with the same name here are shown as one album.
+    pub album: Option<String>,
+    /// Signed by the group itself: sent by an administrator who stays anonymous.
+    pub anonymous: bool,
+    /// Forwarded from somewhere else.
+    pub forwarded: bool,
 }
 
 /// What is attached to a message.
@@ -26,6 +32,10 @@ pub struct Content {
 pub enum Media {
     /// A picture.
     Photo(Arc<Photo>),
+    /// A file.
+    Document(Arc<Document>),
+    /// A poll; the text of the message is its question.
+    Poll(Poll),
     /// An animated emoji with a random value.
     Dice {
         /// For example 🎲.
@@ -33,6 +43,78 @@ pub enum Media {
         /// What it shows, from 1.
         value: i32,
     },
+}
+
+/// A file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Document {
+    name: String,
+    mime_type: String,
+    bytes: Vec<u8>,
+    id: i64,
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Document({}, {}, {} bytes)", self.name, self.mime_type, self.bytes.len())
+    }
+}
+
+impl Document {
+    /// A file with its name and kind, for example `image/png`.
+    #[must_use]
+    pub fn new(name: impl Into<String>, mime_type: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        let bytes = bytes.into();
+        Self { name: name.into(), mime_type: mime_type.into(), id: identifier(&bytes), bytes }
+    }
+
+    /// The name it is shown under.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn mime_type(&self) -> &str {
+        &self.mime_type
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Telegram's identifier of the file.
+    #[must_use]
+    pub fn id(&self) -> i64 {
+        self.id
+    }
+}
+
+/// The same bytes have the same identifier, so sending them a thousand times keeps them once.
+fn identifier(bytes: &[u8]) -> i64 {
+    let mut id = [0; 8];
+    id.copy_from_slice(&sha256(&[bytes])[..8]);
+    i64::from_le_bytes(id) & i64::MAX
+}
+
+/// A poll with one vote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poll {
+    /// What can be chosen; the data of an answer is its number from 0, in decimal.
+    pub answers: Vec<String>,
+    /// Nobody can vote any more.
+    pub closed: bool,
+}
+
+impl Poll {
+    /// The number of the answer with this data.
+    pub(crate) fn answer(&self, option: &[u8]) -> Option<&str> {
+        let index: usize = std::str::from_utf8(option).ok()?.parse().ok()?;
+        self.answers.get(index).map(String::as_str)
+    }
 }
 
 /// Buttons.
@@ -62,6 +144,15 @@ pub enum ButtonAction {
     Callback(Vec<u8>),
     /// Opens an address.
     Url(String),
+    /// Opens an address, and offers to tell it who does.
+    Login {
+        /// The address.
+        url: String,
+        /// The number of the button.
+        id: i32,
+    },
+    /// Opens a mini app.
+    MiniApp(String),
 }
 
 impl Content {
@@ -98,6 +189,15 @@ impl Content {
             other => *other = Some(Markup::Keyboard(vec![row])),
         }
         self
+    }
+
+    /// The inline button that offers a login under this number, with its address.
+    pub(crate) fn login_button(&self, id: i32) -> Option<&str> {
+        let Some(Markup::Inline(rows)) = &self.markup else { return None };
+        rows.iter().flatten().find_map(|button| match &button.action {
+            ButtonAction::Login { url, id: own } if *own == id => Some(url.as_str()),
+            _ => None,
+        })
     }
 
     /// The inline button with this callback data.
@@ -179,10 +279,7 @@ impl Photo {
     }
 
     fn new(bytes: Vec<u8>, width: i32, height: i32) -> Self {
-        let mut id = [0; 8];
-        id.copy_from_slice(&sha256(&[&bytes])[..8]);
-        // The same picture has the same identifier, so sending it a thousand times keeps it once.
-        Self { bytes, width, height, id: i64::from_le_bytes(id) & i64::MAX }
+        Self { id: identifier(&bytes), bytes, width, height }
     }
 
     /// The file.

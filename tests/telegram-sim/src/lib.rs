@@ -51,6 +51,7 @@ mod srp;
 mod state;
 mod tl;
 mod transport;
+pub mod trial;
 mod world;
 
 pub use bot::{
@@ -59,7 +60,7 @@ pub use bot::{
 };
 pub use centre::DataCentre;
 pub use clock::Clock;
-pub use content::{Button, ButtonAction, Content, Markup, Media, Photo, PhotoError};
+pub use content::{Button, ButtonAction, Content, Document, Markup, Media, Photo, PhotoError, Poll};
 pub use crypto::{AUTH_KEY_LENGTH, derived_key};
 pub use fault::{Fault, Mode};
 pub use inspect::Message;

@@ -95,6 +95,24 @@ pub enum Event {
         /// What the button shows.
         button_text: String,
     },
+    /// An answer of a poll was chosen.
+    Voted {
+        /// Name of the chat.
+        chat: Arc<str>,
+        /// The message with the poll.
+        message_id: i32,
+        /// The answer.
+        answer: String,
+    },
+    /// A page was told who opens it.
+    LoginAccepted {
+        /// Name of the chat.
+        chat: Arc<str>,
+        /// The message with the button.
+        message_id: i32,
+        /// The address of the button.
+        url: String,
+    },
     /// A message was edited.
     Edited {
         /// Name of the chat.
@@ -173,6 +191,12 @@ impl fmt::Display for Event {
                 "presses {button_text:?} of message {message_id} in {chat} (data {:?})",
                 String::from_utf8_lossy(data)
             ),
+            Self::Voted { chat, message_id, answer } => {
+                write!(f, "votes {answer:?} in message {message_id} in {chat}")
+            }
+            Self::LoginAccepted { chat, message_id, url } => {
+                write!(f, "tells {url} of message {message_id} in {chat} who it is")
+            }
             Self::Edited { chat, message_id, text } => write!(f, "edits message {message_id} in {chat} to {text:?}"),
             Self::Deleted { message_ids } => write!(f, "deletes messages {message_ids:?}"),
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use telegram_sim::trial::{self, Trial, TrialError};
 use telegram_sim::{DataCentre, World};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -39,20 +40,57 @@ enum Command {
         #[arg(long, value_name = "FACTOR")]
         speed: Option<f64>,
     },
+    /// Run a task once against a scripted bot, offline, and show the conversation
+    Try {
+        /// A task of the workdir, or a TOML file that holds one task
+        task: String,
+        /// The world file with the bot
+        #[arg(long, value_name = "FILE")]
+        bot: PathBuf,
+        /// Where tasks are looked for by name
+        #[arg(long, value_name = "DIR", env = "TGSIGND_WORKDIR", default_value = "/etc/tgsignd")]
+        workdir: PathBuf,
+        /// The daemon's program; the one beside this one, or else in PATH, without it
+        #[arg(long, value_name = "FILE")]
+        tgsignd: Option<PathBuf>,
+    },
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let Arguments { command: Command::Serve { world, listen, speed } } = Arguments::parse();
-    match serve(world.as_deref(), listen, speed).await {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = match Arguments::parse().command {
+        Command::Serve { world, listen, speed } => {
+            serve(world.as_deref(), listen, speed).await.map(|()| ExitCode::SUCCESS)
+        }
+        Command::Try { task, bot, workdir, tgsignd } => {
+            try_out(Trial { tgsignd: tgsignd.unwrap_or_else(trial::beside_us), task, workdir, bot }).await
+        }
+    };
+    match done {
+        Ok(code) => code,
         Err((code, message)) => {
             eprintln!("tgsignd-sim: {message}");
             ExitCode::from(code)
         }
     }
+}
+
+/// Ends with the exit code of `tgsignd once`.
+async fn try_out(trial: Trial) -> Result<ExitCode, (u8, String)> {
+    let tried = trial::play(&trial).await.map_err(|error| {
+        let code = match error {
+            TrialError::Start { .. } => FAILED,
+            _ => BAD_CONFIGURATION,
+        };
+        (code, error.to_string())
+    })?;
+    print!("{}", tried.transcript);
+    if !tried.complaints.is_empty() {
+        eprintln!("{}", tried.complaints);
+    }
+    Ok(ExitCode::from(tried.code))
 }
 
 async fn serve(path: Option<&Path>, listen: SocketAddr, speed: Option<f64>) -> Result<(), (u8, String)> {

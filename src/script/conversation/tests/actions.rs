@@ -22,7 +22,7 @@ fn the_newest_keyboard_and_the_closest_label_win() {
     talk.waits();
     assert_eq!(talk.done, ["/start", "🎁签到@12"]);
 
-    let patterns = ["领取", "签到"].map(|text| Pattern::parse(text).unwrap()).to_vec();
+    let patterns = ["领取", "签到"].map(label).to_vec();
     let mut talk = Talk::new(vec![send("/start"), Verb::Click(patterns)]);
     talk.says(with_buttons(bot(11, ""), &["签到", "领取"]));
     assert_eq!(talk.done, ["/start", "领取@11"]);
@@ -37,11 +37,18 @@ fn buttons_of_reply_keyboards_are_sent_and_links_are_not_pressed() {
     assert_eq!(verdict.evidence.iter().filter(|evidence| evidence.source == EvidenceSource::Sent).count(), 2);
     assert_eq!(talk.done, ["/start", "签到"]);
 
-    for kind in [ButtonKind::Url, ButtonKind::RequestsPassword, ButtonKind::Other] {
+    let link = Link { url: "https://sign.example/".to_owned(), login: None };
+    for (kind, excuse) in [
+        (ButtonKind::Url(link), "a link: { open = … } opens it"),
+        (ButtonKind::MiniApp, "a mini app, which is never opened"),
+        (ButtonKind::Vote { option: b"0".to_vec() }, "an answer of a poll: { vote = … } chooses it"),
+        (ButtonKind::RequestsPassword, "asks for the password, and is never pressed"),
+        (ButtonKind::Other, "cannot be pressed"),
+    ] {
         message.keyboard[0][0].kind = kind;
         let mut talk = Talk::new(vec![send("/start"), click("签到")]);
         let verdict = talk.says(message.clone()).waits().ends(Outcome::Failed);
-        assert!(verdict.reason.contains("'签到' (cannot be pressed)"), "{}", verdict.reason);
+        assert!(verdict.reason.contains(&format!("'签到' ({excuse})")), "{}", verdict.reason);
     }
 }
 
@@ -132,8 +139,92 @@ fn buttons_are_described_to_the_shell() {
     let position = Position { row: 1, column: 0 };
     let expected = Command::Act {
         step: 0,
-        act: Act::Click { message_id: 5, data: b"b".to_vec(), position, label: "b".to_owned() },
+        act: Act::Click { message_id: 5, press: Press::Callback(b"b".to_vec()), position, label: "b".to_owned() },
         memory: Memory::default(),
     };
     assert_eq!(commands, [expected]);
+}
+
+#[test]
+fn buttons_are_named_by_their_place_too() {
+    for (row, column, pressed) in [(1, 1, "a"), (2, 1, "b"), (-1, -1, "c"), (-2, 1, "b")] {
+        let mut talk = Talk::new(vec![send("/start"), Verb::Click(vec![Target::At(Cell { row, column })])]);
+        talk.says(with_buttons(bot(11, "选一个"), &["a", "b", "c"]));
+        assert_eq!(talk.done, ["/start".to_owned(), format!("{pressed}@11")]);
+    }
+    let mut talk = Talk::new(vec![send("/start"), Verb::Click(vec![Target::At(Cell { row: 1, column: 2 })])]);
+    let verdict = talk.says(with_buttons(bot(11, "选一个"), &["a"])).waits().ends(Outcome::Failed);
+    assert!(verdict.reason.contains("'row 1, column 2' never appeared; seen: 'a'"), "{}", verdict.reason);
+}
+
+fn page() -> Page {
+    Page { hosts: vec!["sign.example".parse().unwrap()], authorise: true }
+}
+
+#[test]
+fn a_page_is_opened_once_and_its_bot_decides() {
+    let link = Link { url: "https://sign.example/".to_owned(), login: Some(3) };
+    let mut panel = with_buttons(bot(11, "面板"), &["签到"]);
+    let mut talk = Talk::new(vec![send("/start"), Verb::Open(vec![label("签到")], page())]);
+    talk.says(panel.clone());
+    assert_eq!(talk.done, ["/start"], "a button without a page is not opened");
+    panel.keyboard[0][0].kind = ButtonKind::Url(link.clone());
+    let commands = talk.conversation.handle(talk.now, Input::Edited(edited(panel, NOON + 2)));
+    let Some(Command::Act { step: 1, act: Act::Click { press, .. }, .. }) = commands.first() else {
+        panic!("{commands:?}")
+    };
+    assert_eq!(*press, Press::Open(link, page()));
+    talk.answers_click(None);
+    talk.says(bot(12, "签到成功")).ends(Outcome::Succeeded);
+}
+
+#[test]
+fn what_was_not_done_fails_and_what_may_have_been_done_is_unknown() {
+    for (input, outcome) in [
+        (Input::NotDone { step: 1, reason: "the page answered 404".to_owned() }, Outcome::Failed),
+        (Input::Lost { step: 1 }, Outcome::Unknown),
+    ] {
+        let mut panel = with_buttons(bot(11, "面板"), &["签到"]);
+        panel.keyboard[0][0].kind = ButtonKind::Url(Link { url: "https://sign.example/".to_owned(), login: None });
+        let mut talk = Talk::new(vec![send("/start"), Verb::Open(vec![label("签到")], page())]);
+        talk.says(panel).input(input).waits().ends(outcome);
+    }
+}
+
+#[test]
+fn polls_are_voted_in_and_messages_forwarded() {
+    let mut poll = with_buttons(bot(5, "今天签到吗"), &["不", "签到"]);
+    for row in &mut poll.keyboard {
+        row[0].kind = ButtonKind::Vote { option: row[0].text.as_bytes().to_vec() };
+    }
+    let channel = ChatMessage { from: Sender::Channel, ..poll };
+    let vote = Verb::Vote(vec![label("签到")]);
+    let mut talk = Talk::idle(script(vec![vote]), Place::Channel);
+    talk.input(Input::Started { history: vec![channel] });
+    assert_eq!(talk.done, ["签到@5"]);
+
+    let forward = |from| Verb::Forward { pattern: Pattern::parse("凭证").unwrap(), from };
+    let mut talk = Talk::new(vec![send("/start"), forward(None)]);
+    talk.says(bot(11, "你好")).says(bot(12, "凭证 42")).says(bot(21, "签到成功")).ends(Outcome::Succeeded);
+    assert_eq!(talk.done, ["/start", "(forwards message 12)"]);
+    let mut talk = Talk::new(vec![forward(Some(ChatRef::Username("news".to_owned())))]);
+    talk.says(bot(11, "签到成功")).ends(Outcome::Succeeded);
+    assert_eq!(talk.done, ["(forwards '凭证' from @news)"]);
+}
+
+#[test]
+fn what_cannot_be_done_is_done_otherwise() {
+    let parts = || {
+        let click = Part { instead: vec![part(send("/start")), part(click("签到"))], ..part(click("签到")) };
+        vec![click]
+    };
+    let mut shown = Talk::idle(script_of(parts()), Place::Private { peer: BOT });
+    shown.input(Input::Started { history: vec![with_buttons(bot(5, "面板"), &["签到"])] });
+    shown.answers_click(Some(popup("签到成功"))).ends(Outcome::Succeeded);
+    assert_eq!(shown.done, ["签到@5"]);
+    let mut empty = Talk::of(parts());
+    empty.now = empty.conversation.deadline().unwrap();
+    empty.input(Input::TimerFired).says(with_buttons(bot(11, "面板"), &["签到"]));
+    empty.answers_click(Some(popup("签到成功"))).ends(Outcome::Succeeded);
+    assert_eq!(empty.done, ["/start", "签到@11"]);
 }

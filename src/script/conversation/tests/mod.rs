@@ -4,14 +4,17 @@
 
 use std::time::Duration;
 
-use super::super::message::{Button, ButtonKind, Media, Mention, Position, Sender};
+use super::super::keyboard::{Cell, Target};
+use super::super::message::Popup;
+use super::super::message::{Button, ButtonKind, Link, Media, Mention, Position, Sender};
 use super::super::outcome::Outcome;
-use super::super::protocol::JournalMark;
-use super::super::step::{OutcomeRules, Proof};
+use super::super::protocol::{JournalMark, Press, Refusal};
+use super::super::step::{OutcomeRules, Page, Proof};
 use super::super::template::Template;
 use super::super::unroll::{Part, PartKind, unroll};
 use super::super::verdict::{EvidenceSource, Rule};
 use super::*;
+use crate::names::ChatRef;
 
 mod actions;
 mod flow;
@@ -26,7 +29,11 @@ pub(super) fn send(text: &str) -> Verb {
 }
 
 pub(super) fn click(text: &str) -> Verb {
-    Verb::Click(vec![Pattern::parse(text).unwrap()])
+    Verb::Click(vec![label(text)])
+}
+
+pub(super) fn label(text: &str) -> Target {
+    Target::Label(Pattern::parse(text).unwrap())
 }
 
 pub(super) fn expect(text: &str) -> Verb {
@@ -38,7 +45,7 @@ pub(super) fn script(verbs: Vec<Verb>) -> Script {
 }
 
 pub(super) fn part(verb: Verb) -> Part {
-    Part { kind: PartKind::Step(verb), within: None, optional: false }
+    Part { kind: PartKind::Step(verb), within: None, optional: false, instead: Vec::new() }
 }
 
 pub(super) fn optional(part: Part) -> Part {
@@ -47,12 +54,12 @@ pub(super) fn optional(part: Part) -> Part {
 
 pub(super) fn when(branches: Vec<(&str, Vec<Part>)>) -> Part {
     let branches = branches.into_iter().map(|(text, parts)| (Pattern::parse(text).unwrap(), parts)).collect();
-    Part { kind: PartKind::When(branches), within: None, optional: false }
+    Part { kind: PartKind::When(branches), within: None, optional: false, instead: Vec::new() }
 }
 
 pub(super) fn repeat(rounds: u32, until: Option<&str>, parts: Vec<Part>) -> Part {
     let until = until.map(|text| Pattern::parse(text).unwrap());
-    Part { kind: PartKind::Repeat { rounds, until, parts }, within: None, optional: false }
+    Part { kind: PartKind::Repeat { rounds, until, parts }, within: None, optional: false, instead: Vec::new() }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "tests write the parts in place")]
@@ -72,6 +79,7 @@ pub(super) fn bot(id: i32, text: &str) -> ChatMessage {
         media: Media::None,
         reply_to: None,
         mention: Mention::Nobody,
+        forwarded: false,
     }
 }
 

@@ -92,6 +92,16 @@ pub enum BotEventKind {
         /// What the button shows.
         text: String,
     },
+    /// Forwarded a message to the chat.
+    Forward {
+        /// What it says.
+        text: String,
+    },
+    /// Voted in a poll.
+    Vote {
+        /// The answer that was chosen.
+        answer: String,
+    },
     /// Threw a die.
     Dice {
         /// For example 🎲.

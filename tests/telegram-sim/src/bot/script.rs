@@ -34,6 +34,10 @@ pub enum Trigger {
     Start(Pattern),
     /// A die, by its emoji.
     Dice(Pattern),
+    /// A forwarded message, by its text.
+    Forward(Pattern),
+    /// A vote in a poll of the bot, by the answer.
+    Vote(Pattern),
 }
 
 /// How often a rule may be played.
@@ -65,7 +69,9 @@ impl Bot for Script {
     fn on_event(&self, event: &BotEvent, context: &mut BotContext<'_>) -> Vec<BotAction> {
         let (texts, data);
         let subject = match &event.kind {
-            BotEventKind::Text { text, .. } => text,
+            BotEventKind::Text { text, .. } | BotEventKind::Forward { text } | BotEventKind::Vote { answer: text } => {
+                text
+            }
             BotEventKind::Start { parameter } => {
                 texts = if parameter.is_empty() { "/start".to_owned() } else { format!("/start {parameter}") };
                 &texts
@@ -81,6 +87,8 @@ impl Bot for Script {
                 (Trigger::Start(pattern), BotEventKind::Start { parameter }) => pattern.find(parameter),
                 (Trigger::Text(pattern), BotEventKind::Text { .. } | BotEventKind::Start { .. })
                 | (Trigger::Button(pattern), BotEventKind::Button { .. })
+                | (Trigger::Forward(pattern), BotEventKind::Forward { .. })
+                | (Trigger::Vote(pattern), BotEventKind::Vote { .. })
                 | (Trigger::Dice(pattern), BotEventKind::Dice { .. }) => pattern.find(subject),
                 _ => None,
             };
@@ -138,6 +146,8 @@ fn fill_content(content: &Content, fill: &impl Fn(&str) -> String) -> Content {
                         Err(_) => ButtonAction::Callback(data.clone()),
                     },
                     ButtonAction::Url(url) => ButtonAction::Url(fill(url)),
+                    ButtonAction::Login { url, id } => ButtonAction::Login { url: fill(url), id: *id },
+                    ButtonAction::MiniApp(url) => ButtonAction::MiniApp(fill(url)),
                 },
             };
             Markup::Inline(rows.iter().map(|row| row.iter().map(button).collect()).collect())
@@ -147,7 +157,7 @@ fn fill_content(content: &Content, fill: &impl Fn(&str) -> String) -> Content {
         }
         Markup::RemoveKeyboard => Markup::RemoveKeyboard,
     });
-    Content { text: fill(&content.text), media: content.media.clone(), markup }
+    Content { text: fill(&content.text), markup, ..content.clone() }
 }
 
 /// Replaces `{…}` where the name is known; other braces stay as they are.

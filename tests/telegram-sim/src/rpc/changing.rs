@@ -29,7 +29,7 @@ pub(super) fn edit_message(call: &Call<'_>, account: usize) -> RpcResult {
     if text == old.text {
         return Err(RpcError::bad_request("MESSAGE_NOT_MODIFIED"));
     }
-    let content = Content { text: text.clone(), media: None, markup: old.markup.clone() };
+    let content = Content { text: text.clone(), media: None, markup: old.markup.clone(), ..Content::default() };
     state.edit(place, place_id, content, call.centre.clock.unix(), Some(call.connection));
     let updates = View::new(&state, account).updates(of, &Change::Edited(request.id));
     let chat = state.place_name(place);

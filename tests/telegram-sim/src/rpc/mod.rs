@@ -9,7 +9,7 @@
 //! | `membership` | joining and leaving |
 //! | `history` | reading messages, searching, marking as read |
 //! | `peers` | what input peers stand for, users, usernames, groups |
-//! | `pressing` | pressing inline buttons |
+//! | `pressing` | pressing inline buttons, voting, telling pages who opens them |
 //! | `sending` | sending |
 //! | `updates` | the update state and what was missed |
 
@@ -158,9 +158,13 @@ fn dispatch_signed_in(call: &Call<'_>, account: usize) -> Outcome {
         f::messages::SendMedia::CONSTRUCTOR_ID => return sending::send_media(call, account),
         f::messages::StartBot::CONSTRUCTOR_ID => return sending::start_bot(call, account),
         f::messages::GetBotCallbackAnswer::CONSTRUCTOR_ID => return pressing::press(call, account),
+        f::messages::SendVote::CONSTRUCTOR_ID => return pressing::vote(call, account),
+        f::messages::ForwardMessages::CONSTRUCTOR_ID => return sending::forward_messages(call, account),
         _ => {}
     }
     let result = match call.constructor {
+        f::messages::RequestUrlAuth::CONSTRUCTOR_ID => pressing::request_url_auth(call, account),
+        f::messages::AcceptUrlAuth::CONSTRUCTOR_ID => pressing::accept_url_auth(call, account),
         f::auth::LogOut::CONSTRUCTOR_ID => auth::log_out(call, account),
         f::channels::JoinChannel::CONSTRUCTOR_ID => membership::join(call, account),
         f::channels::LeaveChannel::CONSTRUCTOR_ID => membership::leave(call, account),

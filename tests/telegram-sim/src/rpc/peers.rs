@@ -11,6 +11,8 @@ use crate::world::GroupKind;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Need {
     Read,
+    /// Of a member: to press a button or to vote.
+    Press,
     Write,
 }
 
@@ -29,6 +31,9 @@ pub(super) fn place(state: &State, account: usize, peer: &enums::InputPeer, need
                 .group_by_id(GroupKind::Basic, chat.chat_id)
                 .filter(|&group| state.groups[group].members.contains(&account))
                 .ok_or_else(|| RpcError::bad_request("CHAT_ID_INVALID"))?;
+            if need == Need::Write && state.groups[group].muted.contains(&account) {
+                return Err(RpcError::forbidden("CHAT_WRITE_FORBIDDEN"));
+            }
             Ok(Place::Group(group))
         }
         enums::InputPeer::Channel(channel) => {
@@ -53,9 +58,11 @@ fn supergroup(state: &State, account: usize, id: i64, hash: i64, need: Need) -> 
         .filter(|_| hash == access_hash(own, Guarded::Supergroup, id))
         .ok_or_else(|| RpcError::bad_request("CHANNEL_INVALID"))?;
     let group = &state.groups[index];
+    let silenced = group.broadcast || group.muted.contains(&account);
     match (group.members.contains(&account), &group.username, need) {
+        (true, _, Need::Write) if silenced => Err(RpcError::forbidden("CHAT_WRITE_FORBIDDEN")),
         (true, _, _) | (false, Some(_), Need::Read) => Ok(index),
-        (false, Some(_), Need::Write) => Err(RpcError::forbidden("CHAT_WRITE_FORBIDDEN")),
+        (false, Some(_), Need::Press | Need::Write) => Err(RpcError::forbidden("CHAT_WRITE_FORBIDDEN")),
         (false, None, _) => Err(RpcError::bad_request("CHANNEL_PRIVATE")),
     }
 }

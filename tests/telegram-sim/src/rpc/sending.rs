@@ -54,7 +54,7 @@ pub(super) fn send_media(call: &Call<'_>, account: usize) -> Outcome {
         let place = peers::place(&state, account, &request.peer, Need::Write)?;
         let reply = reply(&state, account, place, request.reply_to.as_ref())?;
         let media = Media::Dice { emoji: dice.emoticon.clone(), value };
-        let content = Content { text: String::new(), media: Some(media), markup: None };
+        let content = Content { media: Some(media), ..Content::default() };
         let event = BotEventKind::Dice { emoji: dice.emoticon, value };
         Ok(Sending { place, content, random_id: request.random_id, reply, event })
     };
@@ -80,6 +80,29 @@ pub(super) fn start_bot(call: &Call<'_>, account: usize) -> Outcome {
         let event = BotEventKind::Start { parameter };
         let reply = Reply::default();
         Ok(Sending { place, content: Content::text(text), random_id: request.random_id, reply, event })
+    };
+    send(call, account, prepare(), full)
+}
+
+/// One message at a time.
+pub(super) fn forward_messages(call: &Call<'_>, account: usize) -> Outcome {
+    let prepare = || {
+        let request: f::messages::ForwardMessages = call.read()?;
+        let (&[id], &[random_id]) = (request.id.as_slice(), request.random_id.as_slice()) else {
+            return Err(RpcError::bad_request("FORWARDING_SEVERAL_NOT_SIMULATED"));
+        };
+        let state = call.state();
+        let from = peers::place(&state, account, &request.from_peer, Need::Read)?;
+        let place = peers::place(&state, account, &request.to_peer, Need::Write)?;
+        let original = state.place_id(from, id, account).and_then(|_| {
+            let message = state.messages(peers::box_of(from, account)).get(id)?;
+            message.content().cloned()
+        });
+        let original = original.ok_or_else(|| RpcError::bad_request("MESSAGE_ID_INVALID"))?;
+        let content = Content { markup: None, album: None, anonymous: false, forwarded: true, ..(*original).clone() };
+        let event = BotEventKind::Forward { text: content.text.clone() };
+        let reply = Reply { message: None, topic: request.top_msg_id };
+        Ok(Sending { place, content, random_id, reply, event })
     };
     send(call, account, prepare(), full)
 }

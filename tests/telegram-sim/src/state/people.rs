@@ -9,7 +9,7 @@ use super::account::AccountState;
 use super::keys::{AuthKey, Login, random_salt};
 use super::message_box::{Body, ChatKey, MessageBox, Stored};
 use super::posting::Place;
-use crate::content::Photo;
+use crate::content::{Document, Photo};
 use crate::crypto::derived_key;
 use crate::fault::FaultPlan;
 use crate::tl::normalised_phone;
@@ -33,6 +33,7 @@ pub(crate) struct State {
     group_ids: HashMap<(GroupKindKey, i64), usize>,
     keys: HashMap<[u8; 8], Arc<AuthKey>>,
     pub(crate) photos: HashMap<i64, Arc<Photo>>,
+    pub(crate) documents: HashMap<i64, Arc<Document>>,
     /// Where the copies of a message are that lies in several boxes, by its common number.
     pub(crate) copies: HashMap<i64, Vec<(usize, i32)>>,
     pub(crate) last_origin: i64,
@@ -77,6 +78,10 @@ pub(crate) struct GroupState {
     pub(crate) title: String,
     pub(crate) username: Option<String>,
     pub(crate) members: HashSet<usize>,
+    /// Only bots post.
+    pub(crate) broadcast: bool,
+    /// Members who may not write.
+    pub(crate) muted: HashSet<usize>,
     pub(crate) bots: Vec<usize>,
     /// Not empty in forums.
     pub(crate) topics: Vec<i32>,
@@ -106,6 +111,7 @@ impl State {
             group_ids: HashMap::new(),
             keys: HashMap::new(),
             photos: HashMap::new(),
+            documents: HashMap::new(),
             copies: HashMap::new(),
             last_origin: 0,
             faults: FaultPlan::default(),
@@ -167,6 +173,7 @@ impl State {
                 _ => None,
             };
             let members: HashSet<usize> = group.members.iter().filter_map(account).collect();
+            let muted: HashSet<usize> = group.muted.iter().filter_map(account).collect();
             for &member in &members {
                 self.accounts[member].groups.push(index);
             }
@@ -197,6 +204,8 @@ impl State {
                 title: group.title.clone(),
                 username: group.username.clone(),
                 members,
+                broadcast: group.broadcast,
+                muted,
                 bots: group.bots.iter().filter_map(bot).collect(),
                 topics: topics.into_iter().map(|(id, _)| id).collect(),
                 messages,

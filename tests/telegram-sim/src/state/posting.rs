@@ -106,9 +106,7 @@ impl State {
     /// Puts a message into every box it belongs to and pushes it to everyone who listens, but not to the
     /// connection `skip`, which learns of it otherwise. Returns its number in the place.
     pub(crate) fn post(&mut self, place: Place, draft: &Draft, date: i32, skip: Option<u64>) -> i64 {
-        if let Some(Media::Photo(photo)) = &draft.content.media {
-            self.photos.entry(photo.id()).or_insert_with(|| photo.clone());
-        }
+        self.keep_files(&draft.content);
         let recipients: Vec<usize> = match place {
             Place::Supergroup(group) => {
                 let id = self.groups[group].messages.next_id();
@@ -143,6 +141,18 @@ impl State {
         if let (Place::Group(_), Some(origin)) = (place, origin) { origin } else { own }
     }
 
+    fn keep_files(&mut self, content: &Content) {
+        match &content.media {
+            Some(Media::Photo(photo)) => {
+                self.photos.entry(photo.id()).or_insert_with(|| photo.clone());
+            }
+            Some(Media::Document(document)) => {
+                self.documents.entry(document.id()).or_insert_with(|| document.clone());
+            }
+            Some(Media::Poll(_) | Media::Dice { .. }) | None => {}
+        }
+    }
+
     /// What a draft replies to, as `account` counts, unless it was deleted meanwhile.
     fn reply_for(&self, place: Place, draft: &Draft, account: usize) -> Option<i32> {
         let id = self.id_for(place, draft.reply_to?, account)?;
@@ -162,9 +172,7 @@ impl State {
             let old = locations.first().and_then(|&(of, id)| self.messages(of).get(id));
             content.media = old.and_then(|message| message.content()).and_then(|content| content.media.clone());
         }
-        if let Some(Media::Photo(photo)) = &content.media {
-            self.photos.entry(photo.id()).or_insert_with(|| photo.clone());
-        }
+        self.keep_files(&content);
         let content = Arc::new(content);
         let mut edited = false;
         for (of, id) in locations {

@@ -39,6 +39,7 @@ pub(crate) enum Guarded {
     User,
     Supergroup,
     Photo,
+    Document,
 }
 
 /// The access hash that `viewer` needs for a thing. As on Telegram, another account's hash is of no use.

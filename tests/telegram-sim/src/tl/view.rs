@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use grammers_tl_types::{enums, types};
 
-use super::markup::{markup, reply_header};
+use super::markup::{album_id, forward_header, markup, no_results, poll_of, reply_header};
 use super::templates::{CHANNEL, CHAT, MESSAGE, USER};
 use super::{DC_ID, Guarded, PHOTO_SIZE, TOPIC_COLOUR, access_hash, file_reference, user_peer};
-use crate::content::{Media, Photo};
+use crate::content::{Content, Document, Media, Photo};
 use crate::state::{Body, BoxRef, Change, ChatKey, State, Stored, UserRef};
 use crate::world::GroupKind;
 
@@ -105,7 +105,8 @@ impl<'a> View<'a> {
                 access_hash: Some(access_hash(self.user_id, Guarded::Supergroup, group.id)),
                 title: group.title.clone(),
                 username: group.username.clone(),
-                megagroup: true,
+                megagroup: !group.broadcast,
+                broadcast: group.broadcast,
                 forum: group.is_forum(),
                 left: !is_member,
                 participants_count: Some(participants),
@@ -132,8 +133,14 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn message(&self, message: &Stored) -> enums::Message {
-        let is_private = matches!(message.chat, ChatKey::User(_));
-        let from_id = (!is_private).then(|| user_peer(message.from));
+        let anonymous = message.content().is_some_and(|content| content.anonymous);
+        let from_id = match message.chat {
+            ChatKey::User(_) => None,
+            ChatKey::Supergroup(group) if self.state.groups[group].broadcast => None,
+            _ if anonymous => Some(self.peer(message.chat)),
+            _ => Some(user_peer(message.from)),
+        };
+        let is_poll = |content: &Content| matches!(content.media, Some(Media::Poll(_)));
         match &message.body {
             Body::Content(content) => types::Message {
                 out: message.from == self.user_id,
@@ -142,8 +149,12 @@ impl<'a> View<'a> {
                 peer_id: self.peer(message.chat),
                 reply_to: reply_header(message),
                 date: message.date,
-                message: content.text.clone(),
-                media: content.media.as_ref().map(|media| self.media(media, message.date)),
+                post: matches!(message.chat, ChatKey::Supergroup(group) if self.state.groups[group].broadcast),
+                // The text of a poll is its question.
+                message: if is_poll(content) { String::new() } else { content.text.clone() },
+                media: content.media.as_ref().map(|media| self.media(media, content, message)),
+                grouped_id: content.album.as_deref().map(album_id),
+                fwd_from: content.forwarded.then(|| forward_header(message.date)),
                 reply_markup: content.markup.as_ref().map(markup),
                 edit_date: message.edit_date,
                 ..MESSAGE.clone()
@@ -177,12 +188,31 @@ impl<'a> View<'a> {
         }
     }
 
-    fn media(&self, media: &Media, date: i32) -> enums::MessageMedia {
+    fn media(&self, media: &Media, content: &Content, message: &Stored) -> enums::MessageMedia {
         match media {
+            Media::Document(document) => types::MessageMediaDocument {
+                nopremium: false,
+                spoiler: false,
+                video: false,
+                round: false,
+                voice: false,
+                document: Some(self.document(document, message.date)),
+                alt_documents: None,
+                video_cover: None,
+                video_timestamp: None,
+                ttl_seconds: None,
+            }
+            .into(),
+            Media::Poll(poll) => types::MessageMediaPoll {
+                poll: poll_of(poll, &content.text, message.id),
+                results: no_results(),
+                attached_media: None,
+            }
+            .into(),
             Media::Photo(photo) => types::MessageMediaPhoto {
                 spoiler: false,
                 live_photo: false,
-                photo: Some(self.photo(photo, date)),
+                photo: Some(self.photo(photo, message.date)),
                 ttl_seconds: None,
                 video: None,
             }
@@ -191,6 +221,23 @@ impl<'a> View<'a> {
                 types::MessageMediaDice { value: *value, emoticon: emoji.clone(), game_outcome: None }.into()
             }
         }
+    }
+
+    fn document(&self, document: &Document, date: i32) -> enums::Document {
+        let file_name = document.name().to_owned();
+        types::Document {
+            id: document.id(),
+            access_hash: access_hash(self.user_id, Guarded::Document, document.id()),
+            file_reference: file_reference(self.user_id, document.id()),
+            date,
+            mime_type: document.mime_type().to_owned(),
+            size: i64::try_from(document.bytes().len()).unwrap_or(i64::MAX),
+            thumbs: None,
+            video_thumbs: None,
+            dc_id: DC_ID,
+            attributes: vec![types::DocumentAttributeFilename { file_name }.into()],
+        }
+        .into()
     }
 
     fn photo(&self, photo: &Photo, date: i32) -> enums::Photo {

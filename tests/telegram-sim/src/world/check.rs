@@ -119,6 +119,12 @@ impl World {
             if let Some(member) = group.members.iter().find(|name| !accounts.contains(name.as_str())) {
                 return Err(WorldError::new(path, format!("member {member:?} is no account of this world")));
             }
+            if let Some(muted) = group.muted.iter().find(|name| !group.members.contains(name)) {
+                return Err(WorldError::new(path, format!("muted {muted:?} is no member of it")));
+            }
+            if group.broadcast && !group.topics.is_empty() {
+                return Err(WorldError::new(path, "a channel has no topics"));
+            }
             if let Some(bot) = group.bots.iter().find(|name| !bots.contains(name.as_str())) {
                 return Err(WorldError::new(path, format!("{bot:?} is no bot of this world")));
             }

@@ -278,6 +278,8 @@ pub struct Group {
     pub(crate) members: Vec<String>,
     pub(crate) bots: Vec<String>,
     pub(crate) topics: Vec<(i32, String)>,
+    pub(crate) broadcast: bool,
+    pub(crate) muted: Vec<String>,
 }
 
 impl Group {
@@ -293,7 +295,22 @@ impl Group {
             members: Vec::new(),
             bots: Vec::new(),
             topics: Vec::new(),
+            broadcast: false,
+            muted: Vec::new(),
         }
+    }
+
+    /// A channel: a supergroup in which only bots post.
+    #[must_use]
+    pub fn channel(name: &str) -> Self {
+        Self { broadcast: true, ..Self::new(name, GroupKind::Supergroup) }
+    }
+
+    /// A member who may not write, by its short name.
+    #[must_use]
+    pub fn muted(mut self, account: &str) -> Self {
+        self.muted.push(account.to_owned());
+        self
     }
 
     /// The title that Telegram shows; the short name by default.

@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::WorldError;
 use super::toml::{Located, duration, parsed};
 use crate::bot::{BotAction, Effect, Pattern, Period, Rule, ScriptAction, Target, Trigger};
-use crate::content::{Button, Content, Markup, Media, Photo};
+use crate::content::{Button, ButtonAction, Content, Document, Markup, Media, Photo, Poll};
 use crate::tl::is_sendable;
 
 /// A rule. Its own actions come before those of `do`.
@@ -21,6 +21,8 @@ pub(super) struct RawRule {
     button: Option<Spanned<String>>,
     start: Option<Spanned<String>>,
     dice: Option<Spanned<String>>,
+    forward: Option<Spanned<String>>,
+    vote: Option<Spanned<String>>,
     when: Option<String>,
     once_per: Option<RawPeriod>,
     after: Option<Spanned<String>>,
@@ -63,6 +65,12 @@ struct RawMessage {
     #[serde(default)]
     text: String,
     photo: Option<RawPhoto>,
+    document: Option<RawDocument>,
+    poll: Option<RawPoll>,
+    /// The name of the album that a sent message belongs to.
+    album: Option<String>,
+    #[serde(default)]
+    anonymous: bool,
     buttons: Option<Vec<Vec<RawButton>>>,
     keyboard: Option<Vec<Vec<String>>>,
     #[serde(default)]
@@ -82,12 +90,34 @@ struct RawPhoto {
     side: Option<u16>,
 }
 
+/// A file beside the world file, a text, or a drawn picture.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDocument {
+    name: String,
+    mime_type: String,
+    file: Option<String>,
+    text: Option<String>,
+    color: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPoll {
+    answers: Vec<String>,
+    #[serde(default)]
+    closed: bool,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawButton {
     text: String,
     data: Option<String>,
     url: Option<String>,
+    /// With `url`: offers a login under this number.
+    login: Option<i32>,
+    mini_app: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +126,9 @@ enum RawDelete {
     PressedOrLast(bool),
     Named(String),
 }
+
+/// Makes a trigger of the pattern behind its key.
+type Make = fn(Pattern) -> Trigger;
 
 /// Turns rules into behaviour, with pictures from a directory.
 pub(super) struct Reader<'a> {
@@ -112,15 +145,20 @@ impl<'a> Reader<'a> {
         let wrong = |message: String| (WorldError::new(path, message), span.clone());
         let raw = raw.into_inner();
         let pattern = |written: &Spanned<String>| parsed(written, path, Pattern::parse);
-        let trigger = match (&raw.text, &raw.button, &raw.start, &raw.dice) {
-            (Some(text), None, None, None) => Trigger::Text(pattern(text)?),
-            (None, Some(data), None, None) => Trigger::Button(pattern(data)?),
-            (None, None, Some(parameter), None) => Trigger::Start(pattern(parameter)?),
-            (None, None, None, Some(emoji)) => Trigger::Dice(pattern(emoji)?),
-            _ => {
-                return Err(wrong("a rule needs exactly one of text, button, start and dice".to_owned()));
-            }
+        let triggers: [(&Option<Spanned<String>>, Make); 6] = [
+            (&raw.text, Trigger::Text),
+            (&raw.button, Trigger::Button),
+            (&raw.start, Trigger::Start),
+            (&raw.dice, Trigger::Dice),
+            (&raw.forward, Trigger::Forward),
+            (&raw.vote, Trigger::Vote),
+        ];
+        let mut written = triggers.into_iter().filter_map(|(text, make)| Some((text.as_ref()?, make)));
+        let (Some((text, make)), None) = (written.next(), written.next()) else {
+            let message = "a rule needs exactly one of text, button, start, dice, forward and vote";
+            return Err(wrong(message.to_owned()));
         };
+        let trigger = make(pattern(text)?);
         let own = RawStep {
             after: raw.after,
             popup: raw.popup,
@@ -194,14 +232,34 @@ impl<'a> Reader<'a> {
             .map(Markup::Inline)
             .or(raw.keyboard.map(Markup::Keyboard))
             .or(raw.remove_keyboard.then_some(Markup::RemoveKeyboard));
-        let media = raw.photo.map(|photo| self.photo(photo)).transpose()?.map(Media::Photo);
-        let content = Content { text: raw.text, media, markup };
+        if usize::from(raw.photo.is_some()) + usize::from(raw.document.is_some()) + usize::from(raw.poll.is_some()) > 1
+        {
+            return Err(format!("{kind} can have only one of photo, document and poll"));
+        }
+        let photo = raw.photo.map(|photo| self.photo(photo)).transpose()?.map(Media::Photo);
+        let document = raw.document.map(|document| self.document(document)).transpose()?.map(Media::Document);
+        let poll = raw.poll.map(|RawPoll { answers, closed }| Media::Poll(Poll { answers, closed }));
+        let media = photo.or(document).or(poll);
+        let (album, anonymous) = (raw.album, raw.anonymous);
+        let content = Content { text: raw.text, media, markup, album, anonymous, forwarded: false };
         // The edited message may have a picture, and then needs no text.
         let keeps_picture = kind == "edit" && content.text.is_empty();
         if !is_sendable(&content) && !keeps_picture {
             return Err(format!("the message of {kind} is empty or longer than 4096 characters"));
         }
         Ok(content)
+    }
+
+    fn document(&self, raw: RawDocument) -> Result<Arc<Document>, String> {
+        let bytes = match (raw.file, raw.text, raw.color) {
+            (Some(file), None, None) => {
+                std::fs::read(self.directory.join(&file)).map_err(|error| format!("{file}: {error}"))?
+            }
+            (None, Some(text), None) => text.into_bytes(),
+            (None, None, Some(color)) => Photo::solid(rgb(&color)?, 64).bytes().to_vec(),
+            _ => return Err("document needs one of file, text and color".to_owned()),
+        };
+        Ok(Arc::new(Document::new(raw.name, raw.mime_type, bytes)))
     }
 
     fn photo(&self, raw: RawPhoto) -> Result<Arc<Photo>, String> {
@@ -219,11 +277,15 @@ impl<'a> Reader<'a> {
 
 fn button_row(row: Vec<RawButton>) -> Result<Vec<Button>, String> {
     row.into_iter()
-        .map(|button| match (button.data, button.url) {
-            (Some(data), None) if data.len() <= 64 => Ok(Button::callback(button.text, data)),
-            (Some(_), None) => Err(format!("the data of button {:?} is longer than 64 bytes", button.text)),
-            (None, Some(url)) => Ok(Button::url(button.text, url)),
-            _ => Err(format!("button {:?} needs either data or url", button.text)),
+        .map(|button| match (button.data, button.url, button.login, button.mini_app) {
+            (Some(data), None, None, None) if data.len() <= 64 => Ok(Button::callback(button.text, data)),
+            (Some(_), None, None, None) => Err(format!("the data of button {:?} is longer than 64 bytes", button.text)),
+            (None, Some(url), None, None) => Ok(Button::url(button.text, url)),
+            (None, Some(url), Some(id), None) => {
+                Ok(Button { text: button.text, action: ButtonAction::Login { url, id } })
+            }
+            (None, None, None, Some(url)) => Ok(Button { text: button.text, action: ButtonAction::MiniApp(url) }),
+            _ => Err(format!("button {:?} needs either data or url, with or without login, or mini_app", button.text)),
         })
         .collect()
 }

@@ -77,6 +77,8 @@ struct RawGroup {
     bots: Vec<String>,
     #[serde(default)]
     topics: Vec<RawTopic>,
+    #[serde(default)]
+    muted: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +86,7 @@ struct RawGroup {
 enum RawGroupKind {
     Group,
     Supergroup,
+    Channel,
 }
 
 #[derive(Deserialize)]
@@ -96,17 +99,23 @@ struct RawTopic {
 impl World {
     /// Reads a world from TOML. Picture files are looked for in the current directory.
     pub fn from_toml(text: &str) -> Result<Self, WorldError> {
-        Self::from_toml_in(text, Path::new("."))
+        Self::from_toml_in(text, Path::new("."), None)
+    }
+
+    /// Reads a world whose TOML leaves an account out, unless it does define one of that name after all. Picture files are
+    /// looked for in `directory`.
+    pub fn from_toml_with(text: &str, directory: &Path, account: Account) -> Result<Self, WorldError> {
+        Self::from_toml_in(text, directory, Some(account))
     }
 
     /// Reads a world from a file. Picture files are looked for beside it.
     pub fn from_file(path: &Path) -> Result<Self, WorldError> {
         let text =
             std::fs::read_to_string(path).map_err(|error| WorldError::new("", format!("cannot be read: {error}")))?;
-        Self::from_toml_in(&text, path.parent().unwrap_or(Path::new(".")))
+        Self::from_toml_in(&text, path.parent().unwrap_or(Path::new(".")), None)
     }
 
-    fn from_toml_in(text: &str, directory: &Path) -> Result<Self, WorldError> {
+    fn from_toml_in(text: &str, directory: &Path, extra: Option<Account>) -> Result<Self, WorldError> {
         let raw: RawWorld = toml::from_str(text).map_err(|error| WorldError {
             position: error.span().map(|span| position(text, span.start)),
             path: String::new(),
@@ -121,6 +130,9 @@ impl World {
         for (name, raw) in raw.accounts {
             places.insert(format!("accounts.{name}"), raw.span());
             world = world.account(raw.into_inner().account(&name));
+        }
+        if let Some(extra) = extra.filter(|extra| world.accounts.iter().all(|account| account.name != extra.name)) {
+            world = world.account(extra);
         }
         let reader = Reader::new(directory);
         for (name, raw) in raw.bots {
@@ -211,14 +223,17 @@ impl RawBot {
 
 impl RawGroup {
     fn group(self, name: &str) -> Group {
+        let broadcast = matches!(self.kind, RawGroupKind::Channel);
         let kind = match self.kind {
             RawGroupKind::Group => GroupKind::Basic,
-            RawGroupKind::Supergroup => GroupKind::Supergroup,
+            RawGroupKind::Supergroup | RawGroupKind::Channel => GroupKind::Supergroup,
         };
         let mut group = Group::new(name, kind);
         group.title = self.title.unwrap_or(group.title);
         group.username = self.username;
         group.id = self.id;
+        group.broadcast = broadcast;
+        group.muted = self.muted;
         group.members = self.members;
         group.bots = self.bots;
         group.topics = self.topics.into_iter().map(|topic| (topic.id, topic.title)).collect();
@@ -288,7 +303,7 @@ mod tests {
         let rule = |lines: &str| format!("[bots.b]\nusername = \"some_bot\"\n[[bots.b.on]]\n{lines}");
         let message = |lines: &str| World::from_toml(&rule(lines)).unwrap_err().to_string();
         assert!(World::from_toml(&rule("text = \"/x/i\"\nsend = { text = \"y\" }")).is_ok());
-        assert!(message("send = { text = \"y\" }").contains("exactly one of text, button, start and dice"));
+        assert!(message("send = { text = \"y\" }").contains("exactly one of text, button"));
         assert!(message("text = \"a\"\nstart = \"b\"\nsend = { text = \"y\" }").contains("exactly one of"));
         assert!(message("text = \"a\"").contains("does nothing"));
         assert!(message("text = \"/(/\"\nsend = { text = \"y\" }").starts_with("line 4, column 8: bots.b: \"/(/\""));

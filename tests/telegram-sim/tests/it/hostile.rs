@@ -129,7 +129,7 @@ async fn there_is_a_limit_to_connections_and_only_loopback() {
     let centre = DataCentre::start(world().max_connections(1)).await.unwrap();
     let alice = Connected::to(&centre, "alice");
     alice.client.get_me().await.unwrap();
-    assert_eq!(throw(centre.address(), &[]).await, []);
+    assert_eq!(throw(centre.address(), &[]).await, [0_u8; 0]);
     let refused = |entry: &telegram_sim::Entry| matches!(&entry.event, Event::Disconnected { reason } if reason == "too many connections");
     centre.wait_for_entry(refused).await;
     alice.client.get_me().await.unwrap();

@@ -6,6 +6,7 @@ mod faults;
 mod groups;
 mod hostile;
 mod login;
+mod media;
 mod private;
 mod support;
 mod updates;
@@ -28,6 +29,8 @@ fn checkin_bot(event: &BotEvent, context: &mut BotContext<'_>) -> Vec<BotAction>
             other => vec![BotAction::send(Content::text(format!("{}: {other}", event.user.account)))],
         },
         BotEventKind::Start { parameter } => vec![BotAction::send(Content::text(format!("started {parameter:?}")))],
+        BotEventKind::Forward { text } => vec![BotAction::send(Content::text(format!("forwarded {text}")))],
+        BotEventKind::Vote { answer } => vec![BotAction::send(Content::text(format!("voted {answer}")))],
         BotEventKind::Dice { emoji, value } => {
             vec![BotAction::send(Content::text(format!("{emoji} {value}")))]
         }

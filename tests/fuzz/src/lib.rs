@@ -1,0 +1,4 @@
+//! What the fuzz targets call. Each is a plain function of bytes that panics when a promise is broken, so that the ordinary tests
+//! call it too, with bytes from a seed (`tests/it/fuzzing.rs`).
+
+pub mod interpreter;
