@@ -13,7 +13,7 @@ use super::order::{Alarm, Effect, RunOrder, Work};
 use super::pair::Pair;
 use super::record::{ClaimHistory, Position, Trigger};
 use super::status::{AccountStatus, RunningRun, Status};
-use crate::config::Snapshot;
+use crate::config::{Snapshot, Task};
 use crate::names::{AccountName, RunKey, Slot, TaskName};
 use crate::schedule::{Quiet, Seed};
 
