@@ -229,8 +229,7 @@ fn any_luck() -> impl Strategy<Value = Luck> {
 }
 
 proptest! {
-    // Signatures take most of the time of a test that is built without optimisation.
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(800) })]
     #[test]
     fn two_writers_never_lose_or_fork_unseen(turns in prop::collection::vec((0_usize..2, any_luck()), 1..200)) {
         let mut server = Server::default();

@@ -7,11 +7,8 @@
 //! | `daemon` | `tgsignd run`, and what it does |
 //! | `log` | its log lines, as they come |
 //! | `http` | requests, answers and metrics |
-<<<<<<< HEAD
 //! | `webdav_servers` | Apache, nginx and others, started for one test |
-=======
 //! | `https` | a server with a certificate |
->>>>>>> talk
 //! | `tools` | programs that are there or not |
 //!
 //! Nothing sleeps for a fixed time: everything waits for an event, and gives up after [`LIMIT`].
