@@ -1,5 +1,4 @@
 //! Link options of the daemon.
-#![allow(clippy::disallowed_methods, reason = "cargo tells a build script in its environment what it builds for")]
 
 #![allow(clippy::disallowed_methods, reason = "a build script is told everything by its environment")]
 
