@@ -68,7 +68,8 @@ fn measure(size: u64, level: u32, figures: &mut Figures) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
 
     // First the others, so that the tree is in the page cache for everybody and ours adds nothing to it.
-    let recipient = DerivedKeys::from_text(&Secret::new(ours::KEY.to_owned())).unwrap().identity.recipient().to_string();
+    let recipient =
+        DerivedKeys::from_text(&Secret::new(ours::KEY.to_owned())).unwrap().identity.recipient().to_string();
     let sealed = scratch.path().join("tree.tar.gz.age");
     let pipeline = others::pipeline(&place.datadir(), level, &recipient, &sealed);
     let name = format!("tar | gzip -{level} | age");

@@ -22,7 +22,13 @@ pub(super) struct Cost {
 
 /// Whether a program can be run.
 pub(super) fn installed(program: &str) -> bool {
-    Command::new(program).arg("version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+    Command::new(program)
+        .arg("version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
 }
 
 /// `tar -c TREE | gzip -LEVEL | age -r RECIPIENT > INTO`

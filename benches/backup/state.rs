@@ -20,7 +20,22 @@ const GROUP: u64 = 500;
 const HALF: usize = 4096;
 
 const WORDS: [&str; 16] = [
-    "签到成功", "今日", "已领取", "积分", "连续", "第", "天", "恭喜", "获得", "流量", "your", "check-in", "points", "today", "streak", "of",
+    "签到成功",
+    "今日",
+    "已领取",
+    "积分",
+    "连续",
+    "第",
+    "天",
+    "恭喜",
+    "获得",
+    "流量",
+    "your",
+    "check-in",
+    "points",
+    "today",
+    "streak",
+    "of",
 ];
 
 /// A generator of numbers that look drawn (SplitMix64), the same on every run.

@@ -132,10 +132,10 @@ mod tests {
         assert!(held(false).covers(glance(5, "others", 1), false, &head, readers));
         assert!(!held(false).covers(glance(5, "others", 1), true, &head, readers), "it was lent");
         // A later core with the same history: the ledger has changed since that was made.
-        let mut held = held(true);
+        let mut known = held(true);
         let next = manifest("next", Some("history"));
-        held.saw(glance(6, "others", 1), false, &next);
-        assert!(held.covers(glance(6, "others", 1), false, &next, readers));
-        assert!(!held.covers(glance(6, "others", 1), true, &next, readers));
+        known.saw(glance(6, "others", 1), false, &next);
+        assert!(known.covers(glance(6, "others", 1), false, &next, readers));
+        assert!(!known.covers(glance(6, "others", 1), true, &next, readers));
     }
 }

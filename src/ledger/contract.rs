@@ -304,7 +304,8 @@ pub(super) fn a_version_changes_with_what_is_written_only(engine: &mut impl Engi
             .unwrap();
     };
     let claim = claim_of("task", 1);
-    let pair = ActivePair { task: claim.key.task.clone(), account: claim.key.account.clone(), schedule: "daily".to_owned() };
+    let pair =
+        ActivePair { task: claim.key.task.clone(), account: claim.key.account.clone(), schedule: "daily".to_owned() };
     group(&mut |ledger| drop(ledger.claim(&claim)));
     group(&mut |ledger| {
         // Looking, and asking for what is so already, is no change.

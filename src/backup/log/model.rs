@@ -290,7 +290,7 @@ proptest! {
         for name in deletions.names.iter().take(stopped_at) {
             server.objects.remove(name).unwrap();
             // At no moment a manifest is there without its parts.
-            for bytes in server.objects.iter().filter(|(name, _)| name.ends_with(".json")).map(|(_, bytes)| bytes) {
+            for bytes in server.objects.iter().filter(|(name, _)| name.strip_suffix(".json").is_some()).map(|(_, bytes)| bytes) {
                 for (_, part) in Manifest::parse(&Stem::default(), bytes).unwrap().content.parts() {
                     prop_assert!(server.objects.contains_key(&part.object));
                 }
@@ -316,6 +316,6 @@ pub(super) fn known(server: &Server, position: &Position) -> Known {
 }
 
 pub(super) fn retained(server: &Server) -> BTreeSet<u64> {
-    let manifests = server.objects.iter().filter(|(name, _)| name.ends_with(".json"));
+    let manifests = server.objects.iter().filter(|(name, _)| name.strip_suffix(".json").is_some());
     manifests.map(|(_, bytes)| Manifest::parse(&Stem::default(), bytes).unwrap().content.generation.number()).collect()
 }

@@ -122,7 +122,8 @@ impl Engine {
         blocking(move || {
             let left_out = collected.core.0.left_out().to_vec();
             let core = seal_one(&collected.core.0, &*files, &recipients, level, core_file)?;
-            let history = collected.history.map(|(contents, _)| seal_one(&contents, &*files, &recipients, level, history_file));
+            let history =
+                collected.history.map(|(contents, _)| seal_one(&contents, &*files, &recipients, level, history_file));
             Ok(Sealed { core, history: history.transpose()?, left_out })
         })
         .await

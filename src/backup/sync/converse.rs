@@ -101,7 +101,9 @@ impl Conversation<'_> {
         match read {
             Ok(read) if (read.length, Sha256Digest::from_bytes(read.sha256)) == (size, sha256) => Ok(Answer::Done),
             Ok(_) => Ok(Answer::Differs),
-            Err(error) if error.is_missing() || matches!(error.problem, Problem::TooLarge { .. }) => Ok(Answer::Differs),
+            Err(error) if error.is_missing() || matches!(error.problem, Problem::TooLarge { .. }) => {
+                Ok(Answer::Differs)
+            }
             Err(error) => Err(error),
         }
     }

@@ -262,6 +262,7 @@ pub(super) fn nonce() -> Result<Nonce, SyncError> {
 pub(super) fn writer() -> String {
     let read = |file| std::fs::read_to_string(file).ok().map(|text| text.trim().to_owned());
     let host = read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname")).filter(|name| !name.is_empty());
-    let host: String = host.unwrap_or_else(|| "an unnamed host".to_owned()).chars().filter(|c| !c.is_control()).take(40).collect();
+    let host: String =
+        host.unwrap_or_else(|| "an unnamed host".to_owned()).chars().filter(|c| !c.is_control()).take(40).collect();
     format!("tgsignd {} on {host}", env!("CARGO_PKG_VERSION"))
 }

@@ -20,7 +20,11 @@ pub fn survey(survey: &Survey) -> String {
             format!("the newest generation on the server is not ours ({}): {who}", manifest(&head.manifest))
         }
         Survey::Fork { generation, sides } => {
-            format!("{} manifests claim generation {generation}, so two hosts committed at once: {}", sides.len(), sides_of(sides))
+            format!(
+                "{} manifests claim generation {generation}, so two hosts committed at once: {}",
+                sides.len(),
+                sides_of(sides)
+            )
         }
         Survey::RolledBack { expected, found } => {
             let ours = manifest(&expected.manifest);

@@ -135,7 +135,8 @@ impl Engine {
     }
 
     fn open_letter(&self, name: &str, sealed: &[u8]) -> Result<Content, String> {
-        let identity = self.keys.identity.as_ref().ok_or("the daemon has no identity, so it cannot open what is pushed")?;
+        let identity =
+            self.keys.identity.as_ref().ok_or("the daemon has no identity, so it cannot open what is pushed")?;
         let bytes = open(identity, sealed)?;
         let signed = Content::parse(&bytes).map_err(|error| error.to_string())?;
         if !self.keys.trusted.contains(&signed.signer) {

@@ -58,7 +58,9 @@ impl Engine {
         let listing = self.list().await?;
         let mut found = Vec::new();
         for name in listing.keys() {
-            let Some(ObjectName::Manifest { generation, .. }) = ObjectName::parse(&self.position.stem, name) else { continue };
+            let Some(ObjectName::Manifest { generation, .. }) = ObjectName::parse(&self.position.stem, name) else {
+                continue;
+            };
             let manifest = match self.fetch(name).await? {
                 Some(bytes) => self.sound(&listing, name, &bytes),
                 None => Err(Problem::Missing),

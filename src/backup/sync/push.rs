@@ -48,7 +48,8 @@ impl Engine {
             if Member::workdir(path).is_none() {
                 return Err(SyncError::Push(format!("{path}: the daemon reads no such file")));
             }
-            let text = String::from_utf8(bytes.clone()).map_err(|_| SyncError::Push(format!("{path}: it is not UTF-8")))?;
+            let text =
+                String::from_utf8(bytes.clone()).map_err(|_| SyncError::Push(format!("{path}: it is not UTF-8")))?;
             texts.insert(path.clone(), text);
         }
         self.push(InboxKind::Workdir, LetterContent::Workdir { files: texts }).await
@@ -59,7 +60,9 @@ impl Engine {
         if session.len() as u64 > LARGEST_SESSION {
             return Err(SyncError::Push(format!("the session of {account} is larger than any session")));
         }
-        self.files.session_meaning(session).map_err(|why| SyncError::Push(format!("the session of {account}: {why}")))?;
+        self.files
+            .session_meaning(session)
+            .map_err(|why| SyncError::Push(format!("the session of {account}: {why}")))?;
         let file = BASE64_STANDARD_NO_PAD.encode(session);
         self.push(InboxKind::Session, LetterContent::Session { account: account.clone(), file }).await
     }

@@ -38,7 +38,8 @@ impl Keys {
         let derived = key.map(DerivedKeys::from_text).transpose()?;
         let recipients = match &settings.keys {
             BackupKeys::Age { recipients, .. } => {
-                let recipients: Vec<Recipient> = recipients.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+                let recipients: Vec<Recipient> =
+                    recipients.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
                 Recipients::new(recipients)?
             }
             BackupKeys::Derived(_) => Recipients::new(derived.iter().map(|keys| keys.identity.recipient()))?,

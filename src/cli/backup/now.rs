@@ -64,7 +64,9 @@ pub(super) fn tell(cli: &Cli, outcome: &Outcome) -> Result<Exit, CliError> {
             bytes: committed.bytes,
             deleted: committed.deleted,
         })?,
-        (Format::Text, Outcome::Unchanged) => "Nothing changed since the last generation; nothing was sent.\n".to_owned(),
+        (Format::Text, Outcome::Unchanged) => {
+            "Nothing changed since the last generation; nothing was sent.\n".to_owned()
+        }
         (Format::Text, Outcome::Committed(committed)) => describe(committed),
     };
     print(&text)?;

@@ -26,7 +26,8 @@ pub(super) async fn run(cli: &Cli, arguments: &VerifyArgs) -> Result<Exit, CliEr
         Format::Json => {
             for one in &verified {
                 let (name, generation) = (one.name.as_str(), one.generation.number());
-                let (level, problem) = (one.result.as_ref().ok().map(|level| level.as_str()), one.result.as_ref().err());
+                let (level, problem) =
+                    (one.result.as_ref().ok().map(|level| level.as_str()), one.result.as_ref().err());
                 let problem = problem.map(String::as_str);
                 print(&json_line(&Row { generation, manifest: name, verified: level, problem })?)?;
             }

@@ -34,7 +34,8 @@ impl Service {
                 });
             }
             Request::BackupNow | Request::BackupResolve { .. } => {
-                let message = "the running daemon makes no backup itself; stop it, then run the command again".to_owned();
+                let message =
+                    "the running daemon makes no backup itself; stop it, then run the command again".to_owned();
                 let _ = call.replies.try_send(Reply::Refused { kind: RefusalKind::TryAgain, message });
             }
             Request::Reconnect { account } => {
