@@ -27,5 +27,6 @@ mod runs;
 mod sandbox;
 mod secrets;
 mod simulation;
+mod sync;
 mod trial;
 mod webdav;

@@ -18,6 +18,7 @@ use crate::backup::manifest::{Epoch, Generation, Nonce, Stem};
 use crate::backup::position;
 use crate::backup::remote::{Object, ProbeReport, Progress, Remote, TrafficCounts};
 use crate::config::Backup;
+use crate::config::secret::Secret;
 use crate::kernel::record::Instance;
 
 /// What the backup is told about files that other modules own: their formats, and how a ledger in use is copied. All block.
@@ -69,7 +70,7 @@ pub struct Engine {
     pub(super) places: Places,
     pub(super) access: Access,
     pub(super) settings: Backup,
-    secrets: Secrets,
+    key: Option<Secret<String>>,
     pub(super) instance: Option<String>,
     pub(super) epoch: Epoch,
     pub(super) position: Position,
@@ -117,7 +118,24 @@ impl Engine {
         files: Arc<dyn Files>,
     ) -> Result<Self, SyncError> {
         let remote = Remote::new(destination(settings, &secrets)?)?;
-        let keys = Keys::new(settings, secrets.key.as_ref(), instance)?;
+        Self::on(remote, settings, secrets.key, places, access, instance, files)
+    }
+
+    /// The same on a directory that was chosen otherwise than by `[backup] url` and `remote_path`; `key` is
+    /// [`Secrets::key`].
+    ///
+    /// # Errors
+    /// Those of [`Engine::open`].
+    pub fn on(
+        remote: Remote,
+        settings: &Backup,
+        key: Option<Secret<String>>,
+        places: Places,
+        access: Access,
+        instance: Option<&Instance>,
+        files: Arc<dyn Files>,
+    ) -> Result<Self, SyncError> {
+        let keys = Keys::new(settings, key.as_ref(), instance)?;
         let place = remote.destination().directory().to_owned();
         let stem = match remote.destination().stem() {
             "" => Stem::default(),
@@ -146,7 +164,7 @@ impl Engine {
             places,
             access,
             settings: settings.clone(),
-            secrets,
+            key,
             instance: instance.map(|instance| instance.id.clone()),
             epoch,
             position,
@@ -166,7 +184,7 @@ impl Engine {
     /// # Errors
     /// Only those of [`Engine::open`] about keys.
     pub fn become_instance(&mut self, instance: &Instance) -> Result<(), SyncError> {
-        self.keys = Keys::new(&self.settings, self.secrets.key.as_ref(), Some(instance))?;
+        self.keys = Keys::new(&self.settings, self.key.as_ref(), Some(instance))?;
         self.instance = Some(instance.id.clone());
         self.memory.records.clear();
         Ok(())

@@ -1,0 +1,176 @@
+//! A server that loses, cuts, damages, swaps, replays and forges.
+
+use tgsignd::backup::keys::DerivedKeys;
+use tgsignd::backup::log::{Keep, Survey};
+use tgsignd::backup::manifest::{Manifest, Nonce, ObjectName, Stem};
+use tgsignd::backup::place::Only;
+use tgsignd::backup::sync::{Level, Resolved, RestoreOrder, SyncError};
+use tgsignd::config::secret::Secret;
+use webdav_sim::{Fault, Server};
+
+use super::{Host, KEY, commit, commit_more, new_generation, profiles, server};
+
+const ALL: RestoreOrder = RestoreOrder { generation: None, to: None, only: Only::ALL };
+
+/// The paths of objects of one kind, the newest generation last.
+fn objects(server: &Server, kind: &str) -> Vec<String> {
+    server.files().into_iter().filter(|path| path.starts_with(&format!("backup/tgsignd-{kind}-"))).collect()
+}
+
+/// Restores into a new host and says why that is refused; nothing of it is left there.
+async fn refused(server: &Server) -> SyncError {
+    let mut other = Host::empty(&server.url(), KEY);
+    let before = other.files();
+    let error = other.engine.restore(&ALL).await.unwrap_err();
+    assert_eq!(other.files(), before, "{error}");
+    error
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_fails_loses_nothing_and_the_next_one_succeeds() {
+    for profile in profiles() {
+        println!("{}", profile.name);
+        let server = Server::start(profile).await.unwrap();
+        let mut host = Host::used(&server.url());
+        new_generation(commit(&mut host).await);
+        let faults = [
+            Fault::CutUpload(100),
+            Fault::LostAnswer,
+            Fault::StoresNothing,
+            Fault::StoresPart(50),
+            Fault::Status(503, None),
+            Fault::Status(507, None),
+        ];
+        for fault in faults {
+            for kind in ["tgsignd-b-", "tgsignd-m-"] {
+                server.fail(fault.clone().on("PUT").at(kind).times(usize::MAX));
+                let failed = commit_more(&mut host).await;
+                server.heal();
+                if fault != Fault::LostAnswer {
+                    let error = failed.unwrap_err().to_string();
+                    assert!(!error.is_empty() && !error.contains(KEY), "{error}");
+                }
+                let survey = host.engine.survey().await.unwrap();
+                assert!(matches!(survey, Survey::Head(_) | Survey::Landed(_)), "{fault:?} {kind}: {survey:?}");
+                new_generation(commit_more(&mut host).await);
+            }
+        }
+        let mut other = Host::empty(&server.url(), KEY);
+        other.engine.restore(&ALL).await.unwrap();
+        assert_eq!(other.runs(), host.runs());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stores_less_than_it_says_is_named() {
+    let server = server().await;
+    let mut host = Host::used(&server.url());
+    server.fail(Fault::StoresPart(50).on("PUT").at("tgsignd-b-").times(9));
+    let error = commit(&mut host).await.unwrap_err();
+    assert!(matches!(error, SyncError::NotStored(_)) && error.to_string().contains("is its disk full"), "{error}");
+    assert_eq!(objects(&server, "b"), Vec::<String>::new(), "what is of no use is removed");
+}
+
+#[tokio::test]
+async fn damaged_cut_and_swapped_archives_are_never_restored() {
+    let server = server().await;
+    let mut host = Host::used(&server.url());
+    new_generation(commit(&mut host).await);
+    let [core, history] = &objects(&server, "b")[..] else { panic!("{:?}", server.files()) };
+    let (good, other) = (server.read(core).unwrap(), server.read(history).unwrap());
+    let check = |error: SyncError| {
+        assert!(matches!(error, SyncError::Damaged { .. } | SyncError::Refused(_)), "{error}");
+        let name = core.trim_start_matches("backup/");
+        assert!(error.to_string().contains(name), "{error}");
+    };
+    for change in [
+        |bytes: &mut Vec<u8>| bytes[200] ^= 1,
+        |bytes: &mut Vec<u8>| bytes.truncate(99),
+        |bytes: &mut Vec<u8>| bytes.push(0),
+    ] {
+        server.damage(core, change);
+        check(refused(&server).await);
+        let verified = host.reader().verify(Level::Ciphertext).await.unwrap();
+        assert!(verified[0].result.is_err(), "{verified:?}");
+        server.write(core, &good);
+    }
+    server.write(core, &other);
+    check(refused(&server).await);
+    server.remove(core);
+    check(refused(&server).await);
+    server.write(core, &good);
+    Host::empty(&server.url(), KEY).engine.restore(&ALL).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_manifest_that_was_altered_or_forged_counts_for_nothing() {
+    let server = server().await;
+    let mut host = Host::used(&server.url());
+    new_generation(commit(&mut host).await);
+    let manifest = objects(&server, "m").remove(0);
+    let good = server.read(&manifest).unwrap();
+    server.damage(&manifest, |bytes| bytes[20] ^= 1);
+    let error = commit_more(&mut host).await.unwrap_err();
+    assert!(matches!(error, SyncError::Refused(_)), "{error}");
+    assert!(error.to_string().contains("cut off or overwritten"), "{error}");
+    refused(&server).await;
+    server.write(&manifest, &good);
+
+    // Somebody who can write to the server, and has another key.
+    let forger = DerivedKeys::from_text(&Secret::new("another text of more than 32 bytes".to_owned())).unwrap();
+    let mut content = Manifest::parse(&Stem::default(), &good).unwrap().content;
+    content.generation = content.generation.next().unwrap();
+    let forged = content.to_bytes(&forger.signing);
+    let name = ObjectName::of_manifest(content.generation, &forged, Nonce([1; 6])).to_text(&Stem::default());
+    server.write(&format!("backup/{name}"), &forged);
+    for error in [commit_more(&mut host).await.unwrap_err(), refused(&server).await] {
+        assert!(matches!(error, SyncError::Untrusted { .. }), "{error}");
+        assert!(error.to_string().contains(&forger.signing.public().to_string()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_shows_an_older_state_is_found_out() {
+    let server = server().await;
+    let mut host = Host::used(&server.url());
+    new_generation(commit(&mut host).await);
+    new_generation(commit_more(&mut host).await);
+    let newest = objects(&server, "m").remove(1);
+    server.remove(&newest);
+    let check = host.engine.head_check().await.unwrap();
+    assert!(matches!(check.survey, Survey::RolledBack { .. }), "{check:?}");
+    let before = server.files();
+    let error = commit_more(&mut host).await.unwrap_err();
+    assert!(matches!(error, SyncError::Refused(_)) && error.to_string().contains("is gone from the server"), "{error}");
+    assert_eq!(server.files(), before);
+
+    let inputs = host.inputs(tgsignd::backup::sync::History::Include);
+    let resolved = host.engine.resolve(&Keep::Local, &inputs).await.unwrap();
+    assert!(matches!(resolved, Resolved::Committed(_)), "{resolved:?}");
+    assert!(matches!(host.engine.survey().await.unwrap(), Survey::Head(_)));
+}
+
+#[tokio::test]
+async fn validators_that_lie_are_counted_and_the_digest_decides() {
+    let server = server().await;
+    let mut host = Host::used(&server.url());
+    new_generation(commit(&mut host).await);
+    server.draw_tags();
+    for _ in 0..3 {
+        let check = host.engine.head_check().await.unwrap();
+        assert!(matches!(check.survey, Survey::Head(_)), "{check:?}");
+    }
+    assert_eq!(host.engine.notebook().disagreements, 2, "each answer after the first has another tag");
+}
+
+#[tokio::test]
+async fn a_full_disk_and_a_wrong_password_say_so() {
+    let server = server().await;
+    let mut host = Host::used(&server.url());
+    new_generation(commit(&mut host).await);
+    server.leave_free(Some(10));
+    let error = commit_more(&mut host).await.unwrap_err().to_string();
+    assert!(error.contains("no space left"), "{error}");
+    server.leave_free(None);
+    new_generation(commit_more(&mut host).await);
+}
