@@ -217,6 +217,10 @@ impl Process {
         Self(std::process::id())
     }
 
+    pub(crate) fn of(child: &Child) -> Self {
+        Self(child.id())
+    }
+
     fn file(self, name: &str) -> String {
         fs::read_to_string(format!("/proc/{}/{name}", self.0)).unwrap_or_default()
     }

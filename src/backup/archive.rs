@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use flate2::{Compression, GzBuilder};
 use sha2::{Digest, Sha256};
@@ -63,6 +64,8 @@ pub enum SealError {
 pub struct Contents {
     members: BTreeMap<Member, Source>,
     left_out: Vec<LeftOut>,
+    /// Reading a ledger is a large part of a backup's work, so its digest is computed once.
+    digest: OnceLock<Sha256Digest>,
 }
 
 /// A session file that is damaged: it would make the whole backup fail its verification.
@@ -90,17 +93,29 @@ impl std::fmt::Debug for Source {
 }
 
 impl Contents {
-    /// The core part: the sessions in `sessions`, the files of a workdir by their relative paths, and a consistent copy of the
-    /// ledger's recent claims. Session files are replaced and never changed, so what is read of each is one state of it. Names that
-    /// the daemon does not read are left out, and so are damaged sessions; see [`Contents::left_out`].
+    /// The core part: what [`Contents::without_ledger`] has, and a consistent copy of the ledger's recent claims, which nobody
+    /// changes any more.
     pub fn core(
         sessions: &Path,
         workdir: &BTreeMap<String, Vec<u8>>,
         ledger_copy: &Path,
         formats: &dyn Formats,
     ) -> Result<Self, SealError> {
+        let mut contents = Self::without_ledger(sessions, workdir, formats)?;
+        contents.members.insert(Member::Ledger, Source::File(ledger_copy.to_owned()));
+        Ok(contents)
+    }
+
+    /// The small files of the core part: the sessions in `sessions`, and the files of a workdir by their relative paths. Session
+    /// files are replaced and never changed, so what is read of each is one state of it. Names that the daemon does not read are
+    /// left out, and so are damaged sessions; see [`Contents::left_out`].
+    pub fn without_ledger(
+        sessions: &Path,
+        workdir: &BTreeMap<String, Vec<u8>>,
+        formats: &dyn Formats,
+    ) -> Result<Self, SealError> {
         let mut left_out = Vec::new();
-        let mut members = BTreeMap::from([(Member::Ledger, Source::File(ledger_copy.to_owned()))]);
+        let mut members = BTreeMap::new();
         let failed = |file: &Path| {
             let file = file.to_owned();
             move |cause| SealError::File { file, cause }
@@ -122,7 +137,7 @@ impl Contents {
             workdir.iter().filter_map(|(path, bytes)| Some((Member::workdir(path)?, Source::Bytes(bytes.clone()))));
         members.extend(files);
         left_out.sort_by(|a, b| a.file.cmp(&b.file));
-        Ok(Self { members, left_out })
+        Ok(Self { members, left_out, digest: OnceLock::new() })
     }
 
     /// Sessions that could not be taken, for an alarm.
@@ -133,7 +148,7 @@ impl Contents {
     /// The history part: a consistent copy of the whole ledger.
     pub fn history(ledger_copy: &Path) -> Self {
         let members = BTreeMap::from([(Member::Ledger, Source::File(ledger_copy.to_owned()))]);
-        Self { members, left_out: Vec::new() }
+        Self { members, ..Self::default() }
     }
 
     /// The files that were unpacked below `folder`.
@@ -142,11 +157,19 @@ impl Contents {
             let path = folder.join(member.to_string());
             (member, Source::File(path))
         };
-        Self { members: members.into_iter().map(file).collect(), left_out: Vec::new() }
+        Self { members: members.into_iter().map(file).collect(), ..Self::default() }
     }
 
     /// A digest of what the contents mean, decided before anything is encrypted: the same digest is the same backup.
     pub fn digest(&self, formats: &dyn Formats) -> Result<Sha256Digest, SealError> {
+        if let Some(known) = self.digest.get() {
+            return Ok(*known);
+        }
+        let digest = self.read_digest(formats)?;
+        Ok(*self.digest.get_or_init(|| digest))
+    }
+
+    fn read_digest(&self, formats: &dyn Formats) -> Result<Sha256Digest, SealError> {
         let mut all = Sha256::new_with_prefix(b"tgsignd backup contents v1\n");
         for (member, source) in &self.members {
             let path = member.to_string();

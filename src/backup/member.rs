@@ -42,7 +42,8 @@ impl Member {
                 && !name.chars().any(|c| c.is_control() || c == '\\')
         };
         let (folder, file) = path.split_once('/').map_or((None, path), |(folder, file)| (Some(folder), file));
-        let plain = folder.is_none_or(visible) && visible(file) && !file.contains('/') && file.ends_with(".toml");
+        let plain =
+            folder.is_none_or(visible) && visible(file) && !file.contains('/') && file.strip_suffix(".toml").is_some();
         plain.then(|| Self::Workdir(path.to_owned()))
     }
 }

@@ -8,6 +8,7 @@
 //! | [`log`] | pure | what a listing means and what may be done next: commit, retention, takeover, resolving |
 //! | [`member`] | pure | what may be in an archive |
 //! | [`formats`] | pure | what the backup has to be told about files that other modules own |
+//! | [`held`] | pure | what the newest generation is known to hold |
 //! | [`position`] | shell | `state/backup.json`: where this data directory stands in the log |
 //! | [`remote`] | shell | one directory on a WebDAV server: everything that is said to it |
 //! | [`archive`] | shell | contents → tar → gzip → age |
@@ -19,6 +20,7 @@
 pub mod archive;
 pub mod digest;
 pub mod formats;
+pub mod held;
 pub mod keys;
 pub mod log;
 pub mod manifest;

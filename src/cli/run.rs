@@ -3,7 +3,7 @@
 use super::arguments::RunArgs;
 use super::{Cli, CliError, Exit, workdir};
 use crate::config::{Log, LogFormat};
-use crate::daemon::backup::{BootError, FirstBoot};
+use crate::daemon::backup::{BootError, FirstBoot, Orders};
 use crate::daemon::datadir::DatadirError;
 use crate::daemon::logging;
 use crate::daemon::reload::{Accepted, Reader};
@@ -31,7 +31,7 @@ pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
         datadir: workdir::datadir(cli),
         strict: arguments.strict,
         environment,
-        first_boot: first_boot(arguments)?,
+        backup: backup_orders(arguments)?,
     };
     logging::log_panics();
     // `-v` is for this process and is not undone by a reload.
@@ -61,10 +61,12 @@ fn raise_open_files() {
     }
 }
 
-fn first_boot(arguments: &RunArgs) -> Result<FirstBoot, CliError> {
-    let variable = std::env::var("TGSIGND_FIRST_BOOT").ok();
-    FirstBoot::new(arguments.first_boot, variable.as_deref(), chrono::Utc::now())
-        .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))
+fn backup_orders(arguments: &RunArgs) -> Result<Orders, CliError> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let date = variable("TGSIGND_FIRST_BOOT");
+    let first_boot = FirstBoot::new(arguments.first_boot, date.as_deref(), chrono::Utc::now())
+        .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
+    Ok(Orders { first_boot, resolve: variable("TGSIGND_BACKUP_RESOLVE") })
 }
 
 fn exit(error: &StartError) -> Exit {

@@ -64,6 +64,8 @@ pub fn open(
 
 /// What a commit takes along besides sessions and ledger. `window` is the longest of any task.
 ///
+/// The ledger's version is left open: who has the ledger open sets it.
+///
 /// Claims are taken from the beginning of a day (UTC), so that what is too old leaves once a day and not at every look.
 pub fn inputs(sources: &Sources, window: Duration, history: History, now: DateTime<Utc>) -> Inputs {
     let workdir = sources.files.iter().filter_map(|(name, content)| match content {
@@ -72,7 +74,7 @@ pub fn inputs(sources: &Sources, window: Duration, history: History, now: DateTi
     });
     let oldest = TimeDelta::from_std(window).ok().and_then(|window| now.checked_sub_signed(window)).unwrap_or(now);
     let since = oldest.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
-    Inputs { workdir: workdir.collect(), since, history }
+    Inputs { workdir: workdir.collect(), since, history, ledger: None }
 }
 
 fn resolve(key: &'static str, secret: &SecretRef) -> Result<Secret<String>, SetupError> {

@@ -199,6 +199,18 @@ pub struct RunFilter {
     pub limit: usize,
 }
 
+/// Which state of a ledger that is open: two equal ones have nothing between them that was written. It means nothing to another
+/// process, and never equals one from before the ledger was opened again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerVersion {
+    /// Which opening of a ledger, counted by this process.
+    pub opening: u64,
+    /// Rows this opening has written.
+    pub written: u64,
+    /// Changes with every transaction of somebody else.
+    pub foreign: i64,
+}
+
 /// What is drawn once for a data directory and never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {

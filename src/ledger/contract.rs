@@ -25,6 +25,7 @@ macro_rules! contract {
             runs_are_found_the_newest_first
             pruning_keeps_what_is_needed
             the_instance_never_changes
+            a_version_changes_with_what_is_written_only
             a_failure_undoes_only_itself
         );
     };
@@ -292,6 +293,37 @@ pub(super) fn the_instance_never_changes(ledger: &mut dyn Ledger) {
     assert_eq!(ledger.instance().as_ref(), Ok(&instance));
     assert_ne!(&instance.install_seed, instance.random_id_secret.expose());
     assert!(format!("{instance:?}").contains("random_id_secret: ***"));
+}
+
+pub(super) fn a_version_changes_with_what_is_written_only(engine: &mut impl Engine) {
+    let mut versions = Vec::new();
+    let mut group = |work: &mut dyn FnMut(&mut dyn Ledger)| {
+        engine
+            .group(&mut |ledger| {
+                work(ledger);
+                versions.push(ledger.version().unwrap());
+            })
+            .unwrap();
+    };
+    let claim = claim_of("task", 1);
+    let pair =
+        ActivePair { task: claim.key.task.clone(), account: claim.key.account.clone(), schedule: "daily".to_owned() };
+    group(&mut |ledger| drop(ledger.claim(&claim)));
+    group(&mut |ledger| {
+        // Looking, and asking for what is so already, is no change.
+        assert!(matches!(ledger.claim(&claim), Ok(ClaimResult::Taken { .. })));
+        assert_eq!(ledger.open_claims().unwrap().len(), 1);
+        ledger.positions().unwrap();
+        ledger.instance().unwrap();
+        ledger.sizes().unwrap();
+        assert_eq!(ledger.prune(at(0), at(0), 100), Ok(0));
+    });
+    group(&mut |ledger| ledger.journal(&claim.run_id, &begun()).unwrap());
+    group(&mut |ledger| ledger.finish(&record_of(&claim, 1, Outcome::Succeeded, None)).unwrap());
+    group(&mut |ledger| drop(ledger.active_since(std::slice::from_ref(&pair), at(2)).unwrap()));
+    group(&mut |ledger| drop(ledger.active_since(std::slice::from_ref(&pair), at(3)).unwrap()));
+    let changed: Vec<bool> = versions.windows(2).map(|pair| pair[0] != pair[1]).collect();
+    assert_eq!(changed, [false, true, true, true, false]);
 }
 
 pub(super) fn a_failure_undoes_only_itself<E: Engine + Ledger>(engine: &mut E) {

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::LedgerError;
 use super::record::{
-    ActivePair, Claim, ClaimHistory, ClaimResult, Instance, JournalEntry, NotRun, Position, RunFilter, RunRecord,
+    ActivePair, Claim, ClaimHistory, ClaimResult, Instance, JournalEntry, LedgerVersion, NotRun, Position, RunFilter,
+    RunRecord,
 };
 use crate::kernel::status::LedgerSizes;
 use crate::names::{RunId, RunKey};
@@ -68,6 +69,9 @@ pub trait Ledger: Send {
 
     /// What was drawn when the ledger was created.
     fn instance(&mut self) -> Result<Instance, LedgerError>;
+
+    /// Which state it is in, without reading it. What is copied after this was asked has at least this version.
+    fn version(&mut self) -> Result<LedgerVersion, LedgerError>;
 
     /// How big it is.
     fn sizes(&mut self) -> Result<LedgerSizes, LedgerError>;

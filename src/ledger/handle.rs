@@ -12,7 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::engine::{Engine, Ledger};
 use super::error::LedgerError;
 use super::record::{
-    ActivePair, Claim, ClaimHistory, ClaimResult, Instance, JournalEntry, NotRun, Position, RunFilter, RunRecord,
+    ActivePair, Claim, ClaimHistory, ClaimResult, Instance, JournalEntry, LedgerVersion, NotRun, Position, RunFilter,
+    RunRecord,
 };
 use crate::kernel::status::LedgerSizes;
 use crate::names::{RunId, RunKey};
@@ -123,6 +124,11 @@ impl LedgerHandle {
     /// What was drawn when the ledger was created.
     pub async fn instance(&self) -> Result<Instance, LedgerError> {
         self.ask(|ledger| ledger.instance()).await
+    }
+
+    /// Which state it is in; see [`Ledger::version`].
+    pub async fn version(&self) -> Result<LedgerVersion, LedgerError> {
+        self.ask(|ledger| ledger.version()).await
     }
 
     /// How big it is.

@@ -2,9 +2,21 @@
 
 use sha2::{Digest, Sha256};
 
+#[path = "../fuzz/src/archive.rs"]
+#[allow(unreachable_pub, reason = "it is the fuzz package's library too")]
+mod archive;
+#[path = "../fuzz/src/edits.rs"]
+#[allow(unreachable_pub, reason = "it is the fuzz package's library too")]
+mod edits;
 #[path = "../fuzz/src/interpreter.rs"]
 #[allow(unreachable_pub, reason = "it is the fuzz package's library too")]
 mod interpreter;
+#[path = "../fuzz/src/listing.rs"]
+#[allow(unreachable_pub, reason = "it is the fuzz package's library too")]
+mod listing;
+#[path = "../fuzz/src/manifest.rs"]
+#[allow(unreachable_pub, reason = "it is the fuzz package's library too")]
+mod manifest;
 
 /// Bytes that look random and are the same on every run.
 fn bytes(target: &str, seed: u32) -> Vec<u8> {
@@ -13,6 +25,39 @@ fn bytes(target: &str, seed: u32) -> Vec<u8> {
         Sha256::new().chain_update(target).chain_update(seed.to_be_bytes()).chain_update(block.to_be_bytes()).finalize()
     });
     blocks.take(length).collect()
+}
+
+fn play(target: &str, seeds: u32, promise: fn(&[u8])) {
+    for seed in 0..seeds {
+        let bytes = bytes(target, seed);
+        if let Err(panic) = std::panic::catch_unwind(|| promise(&bytes)) {
+            panic!("seed {seed}: {panic:?}");
+        }
+        // A few changes of a good document come further than many.
+        for few in [3, 6, 12] {
+            if let Err(panic) = std::panic::catch_unwind(|| promise(&bytes[..few])) {
+                panic!("seed {seed}, {few} bytes: {panic:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_manifest_can_be_forged() {
+    manifest::forge(b"");
+    play("manifest", 1500, manifest::forge);
+}
+
+#[test]
+fn no_listing_breaks_its_promises() {
+    listing::assert_good();
+    play("listing", 3000, listing::read);
+}
+
+#[test]
+fn no_archive_breaks_its_promises() {
+    archive::assert_good();
+    play("archive", 500, archive::unpack);
 }
 
 #[test]

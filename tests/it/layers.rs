@@ -35,6 +35,7 @@ const PURE: &[&str] = &[
     "backup/log",
     "backup/member",
     "backup/formats",
+    "backup/held",
 ];
 
 /// Crates that do input and output, read the clock or draw random numbers.

@@ -30,4 +30,5 @@ mod secrets;
 mod simulation;
 mod sync;
 mod trial;
+mod unchanged;
 mod webdav;

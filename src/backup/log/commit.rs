@@ -1,8 +1,10 @@
 //! The conversation that adds a generation.
 //!
-//! 1. List, fetch the newest manifest: it has to be the one we know. 2. Write down what will be uploaded, upload the parts, read
-//! each back. 3. List and fetch again: nobody else committed meanwhile. 4. Write down which manifest is intended, then send it:
-//! the commit point. 5. List and fetch once more: ours is the only newest one. Only then it is committed.
+//! 1. List, fetch the newest manifest: it has to be the one we know.
+//! 2. Write down what will be uploaded, upload the parts, read each back.
+//! 3. List and fetch again: nobody else committed meanwhile.
+//! 4. Write down which manifest is intended, then send it: the commit point.
+//! 5. List and fetch once more: ours is the only newest one. Only then it is committed.
 //!
 //! When the answer to the manifest is lost, or the process ends, the next look finds it by the name that was written down.
 
@@ -18,6 +20,7 @@ use crate::backup::manifest::{Generation, MOST_PREVIOUS, Manifest, ObjectName, O
 
 /// What is next.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Step {
     /// Ask this, and tell the answer.
     Ask(Box<Commit>, Request),
@@ -152,7 +155,7 @@ impl Commit {
                 self.give_up_intended();
                 self.look(Look::Before)
             }
-            Look::Before => self.begin_uploads(&log, seen),
+            Look::Before => self.begin_uploads(&log, &seen),
             Look::Again(expected) => match self.basis(&log, &seen) {
                 Ok(basis) if basis == expected => self.intend(basis),
                 Ok(_) | Err(Stop::Refused(_)) => self.clean(Stop::Refused(Box::new(seen))),
@@ -162,8 +165,8 @@ impl Commit {
         }
     }
 
-    fn begin_uploads(mut self: Box<Self>, log: &Log, seen: Survey) -> Step {
-        let basis = match self.basis(log, &seen) {
+    fn begin_uploads(mut self: Box<Self>, log: &Log, seen: &Survey) -> Step {
+        let basis = match self.basis(log, seen) {
             Ok(basis) => basis,
             Err(stop) => return self.end(stop),
         };

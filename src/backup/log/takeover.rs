@@ -14,7 +14,7 @@ use crate::backup::manifest::{Epoch, Nonce, ObjectName, Stem};
 pub const TAKEOVER_WAIT: Duration = Duration::from_secs(90);
 
 /// How often the owner looks for a higher epoch, and before every run.
-pub const HOLDER_LISTS_EVERY: Duration = Duration::from_secs(60);
+pub const HOLDER_LISTS_EVERY: Duration = Duration::from_mins(1);
 
 /// All boots that the server knows of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -124,7 +124,7 @@ mod tests {
         let (old, mine) = (epoch(1, 9), epoch(2, 0));
         let wait = |roster: Roster, seconds| roster.wait(mine, Duration::from_secs(seconds));
         assert_eq!(wait(roster(&[mine], &[]), 0), Wait::Go);
-        let waiting = Wait::Wait { holders: vec![old], left: Duration::from_secs(60) };
+        let waiting = Wait::Wait { holders: vec![old], left: Duration::from_mins(1) };
         assert_eq!(wait(roster(&[old, mine], &[]), 30), waiting);
         assert_eq!(wait(roster(&[old, mine], &[old]), 30), Wait::Go);
         assert_eq!(wait(roster(&[old, mine], &[]), 90), Wait::Go);

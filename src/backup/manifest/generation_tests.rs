@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use base64::Engine;
 use proptest::prelude::*;
 
 use super::*;
@@ -51,7 +52,6 @@ fn a_manifest_is_read_as_it_was_signed() {
 fn a_later_version_is_told_plainly() {
     let payload = br#"{"version":2,"anything":[]}"#;
     let signature = key().sign(&[b"tgsignd manifest\n", &payload[..]].concat());
-    use base64::Engine;
     let signature = base64::prelude::BASE64_STANDARD_NO_PAD.encode(signature);
     let text = format!(
         r#"{}{}{{"key":"{}","signature":"{signature}"}}{}"#,

@@ -21,6 +21,9 @@ pub use name::{Epoch, Generation, InboxKind, NameError, Nonce, ObjectName, Owner
 pub use record::{Release, Takeover};
 
 /// Takes any bytes as a manifest and does nothing with it: the target of a fuzzer.
+///
+/// # Panics
+/// When something is accepted that no backup writes.
 pub fn fuzz(bytes: &[u8]) {
     if let Ok(signed) = Manifest::parse(&Stem::default(), bytes) {
         assert!(signed.content.generation.number() > 0, "a manifest of no generation was accepted");

@@ -133,5 +133,6 @@ fn aside(datadir: &Path) -> PathBuf {
     let name = |number: u32| {
         Path::new("restored").join(if number == 1 { "workdir".to_owned() } else { format!("workdir-{number}") })
     };
-    (1..).map(name).find(|place| fs::symlink_metadata(datadir.join(place)).is_err()).unwrap_or_else(|| name(1))
+    let free = |place: &PathBuf| fs::symlink_metadata(datadir.join(place)).is_err();
+    (1..u32::MAX).map(name).find(free).unwrap_or_else(|| name(1))
 }

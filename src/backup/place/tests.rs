@@ -200,17 +200,14 @@ fn a_step_that_fails_leaves_what_was_there() {
             step += 1;
             if step == stop + 1 { Err(io::Error::other("asked for")) } else { Ok(()) }
         });
-        match result {
-            Err(error) => {
-                failures += 1;
-                assert!(error.to_string().contains("asked for"), "{error}");
-                assert_eq!(tree(datadir.path()), texts(&BEFORE), "after step {stop}");
-            }
+        if let Err(error) = result {
+            failures += 1;
+            assert!(error.to_string().contains("asked for"), "{error}");
+            assert_eq!(tree(datadir.path()), texts(&BEFORE), "after step {stop}");
+        } else {
             // Only what is left to clean up failed.
-            Ok(_) => {
-                recover(datadir.path()).unwrap();
-                assert_eq!(tree(datadir.path()), after());
-            }
+            recover(datadir.path()).unwrap();
+            assert_eq!(tree(datadir.path()), after());
         }
         if step <= stop {
             break;

@@ -11,8 +11,10 @@ use super::error::{SyncError, blocking};
 use super::scratch::Scratch;
 use crate::backup::archive::{Contents, LeftOut};
 use crate::backup::digest::Sha256Digest;
+use crate::backup::held::Glance;
 use crate::backup::keys::Recipients;
 use crate::backup::log::NewPart;
+use crate::kernel::record::LedgerVersion;
 
 /// What goes into a generation, besides the sessions and the ledger, which are found in the data directory.
 #[derive(Debug, Clone)]
@@ -23,6 +25,9 @@ pub struct Inputs {
     pub since: DateTime<Utc>,
     /// Whether the whole ledger goes along.
     pub history: History,
+    /// The version of the ledger that is open, asked for now; `None` where none is open. With it a look at a data directory in
+    /// which nothing changed copies nothing.
+    pub ledger: Option<LedgerVersion>,
 }
 
 /// Whether the whole ledger goes along.
@@ -62,12 +67,32 @@ impl Engine {
         !(has_one && self.notebook.history_at.is_some_and(recent))
     }
 
-    pub(super) async fn collect(&self, inputs: &Inputs, scratch: &Scratch) -> Result<Collected, SyncError> {
-        let with_history = match inputs.history {
+    pub(super) fn takes_history(&self, inputs: &Inputs) -> bool {
+        match inputs.history {
             History::Leave => false,
             History::WhenDue => self.history_is_due(Utc::now()),
             History::Include => true,
-        };
+        }
+    }
+
+    /// `None` where the ledger's version is not known.
+    pub(super) async fn glance(&self, inputs: &Inputs) -> Result<Option<Glance>, SyncError> {
+        let Some(ledger) = inputs.ledger else { return Ok(None) };
+        let (files, sessions) = (Arc::clone(&self.files), self.places.datadir.join("sessions"));
+        let (workdir, since) = (inputs.workdir.clone(), inputs.since);
+        blocking(move || {
+            let others = Contents::without_ledger(&sessions, &workdir, &*files)?.digest(&*files)?;
+            Ok(Some(Glance { ledger, others, since }))
+        })
+        .await
+    }
+
+    pub(super) async fn collect(
+        &self,
+        inputs: &Inputs,
+        with_history: bool,
+        scratch: &Scratch,
+    ) -> Result<Collected, SyncError> {
         let files = Arc::clone(&self.files);
         let (sessions, ledger) =
             (self.places.datadir.join("sessions"), self.places.datadir.join("state").join("state.db"));

@@ -11,6 +11,7 @@ use super::error::SyncError;
 use super::scratch::Scratch;
 use crate::backup::archive::LeftOut;
 use crate::backup::digest::Sha256Digest;
+use crate::backup::held::Glance;
 use crate::backup::log::{Above, Commit, Committed as Generation, Plan};
 use crate::backup::remote::Level;
 
@@ -91,17 +92,20 @@ impl Engine {
     ) -> Result<Outcome, SyncError> {
         self.must_own()?;
         let instance = self.instance.clone().ok_or(SyncError::NoSigner)?;
+        let has_history = self.takes_history(inputs);
+        let glance = self.glance(inputs).await?;
+        if above.is_none() && self.is_known_to_hold(glance, has_history) {
+            self.remember(glance, has_history, Utc::now());
+            return Ok(Outcome::Unchanged);
+        }
         let scratch = self.scratch()?;
-        let collected = self.collect(inputs, &scratch).await?;
+        let collected = self.collect(inputs, has_history, &scratch).await?;
         let now = collected.time;
         if above.is_none() && self.holds(&collected) {
-            if collected.history.is_some() {
-                self.notebook.history_at = Some(now);
-            }
+            self.remember(glance, has_history, now);
             return Ok(Outcome::Unchanged);
         }
         self.know_the_server().await?;
-        let has_history = collected.history.is_some();
         let sealed = self.seal(collected, &scratch).await?;
         let plan = Plan {
             instance,
@@ -115,9 +119,7 @@ impl Engine {
         };
         let generation = self.converse(plan, &sealed, &scratch).await?;
         drop(scratch);
-        if has_history {
-            self.notebook.history_at = Some(now);
-        }
+        self.remember(glance, has_history, now);
         tracing::info!(generation = generation.manifest.generation.number(), %reason, "backup committed");
         let (deleted, tidying) = match self.tidy(now).await {
             Ok(deleted) => (deleted, None),
@@ -125,6 +127,24 @@ impl Engine {
         };
         let bytes = sealed.core.1.size + sealed.history.as_ref().map_or(0, |(_, part)| part.size);
         Ok(Outcome::Committed(Box::new(Committed { generation, bytes, left_out: sealed.left_out, deleted, tidying })))
+    }
+
+    /// Whether nothing was written since the newest generation was seen to have the same contents.
+    fn is_known_to_hold(&self, glance: Option<Glance>, with_history: bool) -> bool {
+        let committed = self.position.committed.as_ref().filter(|_| self.position.intended.is_none());
+        let (Some(glance), Some(committed)) = (glance, committed) else { return false };
+        let recipients = self.keys.recipients.fingerprint();
+        self.memory.held.covers(glance, with_history, &committed.manifest, recipients)
+    }
+
+    /// The newest generation has what the data directory has: remembered for the next look.
+    fn remember(&mut self, glance: Option<Glance>, with_history: bool, now: DateTime<Utc>) {
+        if let (Some(glance), Some(committed)) = (glance, &self.position.committed) {
+            self.memory.held.saw(glance, with_history, &committed.manifest);
+        }
+        if with_history {
+            self.notebook.history_at = Some(now);
+        }
     }
 
     /// Whether the newest generation has the same contents for the same readers. Decided without the server, before anything is

@@ -11,6 +11,7 @@ use super::notebook::Notebook;
 use super::scratch::{self, Scratch};
 use super::setup::{Keys, Secrets, destination};
 use crate::backup::formats::Formats;
+use crate::backup::held::Held;
 use crate::backup::keys::SigningKey;
 use crate::backup::log::{Position, retention};
 use crate::backup::manifest::{Epoch, Generation, Nonce, Stem};
@@ -92,6 +93,8 @@ pub(super) struct Memory {
     pub(super) records: BTreeMap<String, bool>,
     /// The directory is there.
     pub(super) directory_made: bool,
+    /// What the newest generation is known to hold.
+    pub(super) held: Held,
 }
 
 impl std::fmt::Debug for Engine {

@@ -51,12 +51,12 @@ pub(super) fn sweep(datadir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(&state)? {
         let entry = entry?;
         let name = entry.file_name();
-        let is_old = name.to_string_lossy().starts_with(READERS)
+        let stale = name.to_string_lossy().starts_with(READERS)
             && entry
                 .metadata()?
                 .modified()
                 .is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > STALE));
-        if is_old || name == OWNERS {
+        if stale || name == OWNERS {
             fs::remove_dir_all(entry.path())?;
         }
     }

@@ -8,10 +8,12 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::condition;
-use crate::backup::log::{Hold, Relation, Survey, TAKEOVER_WAIT};
+use crate::backup::log::{Above, Hold, Keep, Relation, Survey, TAKEOVER_WAIT};
 use crate::backup::place::Only;
-use crate::backup::sync::{Access, Engine, Places, Remedy, RestoreOrder, SyncError};
-use crate::config::Backup;
+use crate::backup::sync::{
+    Access, Engine, History, Inputs, Places, Remedy, Resolved, Restoration, RestoreOrder, SyncError,
+};
+use crate::config::{Backup, Sources};
 use crate::daemon::backup_setup::{self, SetupError};
 use crate::daemon::datadir;
 use crate::kernel::record::Instance;
@@ -32,6 +34,24 @@ pub enum BootError {
     /// A person has to look.
     #[error("{0}")]
     Failure(String),
+}
+
+/// What whoever starts the daemon knows about the backup.
+#[derive(Debug, Clone)]
+pub struct Orders {
+    /// Whether an empty server is what was expected.
+    pub first_boot: FirstBoot,
+    /// Of a log that disagrees with itself, the manifest to restore: `TGSIGND_BACKUP_RESOLVE`, where there is no shell.
+    pub resolve: Option<String>,
+}
+
+/// What a restore brought.
+#[derive(Debug)]
+pub struct Brought {
+    /// Which generation.
+    pub restored: Restored,
+    /// Ends a fork once the restored ledger is open: [`settle`].
+    pub settle: Option<Above>,
 }
 
 /// Whether an empty server is what was expected.
@@ -83,31 +103,19 @@ pub fn open(settings: &Backup, places: Places, instance: Option<&Instance>) -> R
 /// There is no backup and nobody said that this is the first boot; a wrong key; a generation that is not sound.
 pub async fn restore_into_empty(
     engine: &mut Engine,
-    first_boot: FirstBoot,
+    orders: &Orders,
     tell: &dyn Fn(BackupStatus),
-) -> Result<Option<Restored>, BootError> {
+) -> Result<Option<Brought>, BootError> {
     let began = Instant::now();
     let order = RestoreOrder { generation: None, to: None, only: Only::ALL };
     let mut pause = PAUSES.0;
     loop {
         let failure = match engine.restore(&order).await {
             Ok(restoration) => {
-                let manifest = &restoration.head.manifest;
-                let restored = Restored {
-                    generation: manifest.generation.number(),
-                    made_at: manifest.time,
-                    took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-                };
-                let age = Utc::now() - manifest.time;
-                warn!(
-                    generation = restored.generation,
-                    made_at = %manifest.time,
-                    "restored; what was done in the {} s since then is not in the backup, and is looked for in the chats",
-                    age.num_seconds().max(0)
-                );
-                return Ok(Some(restored));
+                let restored = tell_what_came(&restoration, began);
+                return Ok(Some(Brought { restored, settle: None }));
             }
-            Err(SyncError::Empty(place)) if first_boot.0 => {
+            Err(SyncError::Empty(place)) if orders.first_boot.0 => {
                 info!(%place, "there is no backup yet, and this is the first boot: beginning with nothing");
                 return Ok(None);
             }
@@ -118,12 +126,54 @@ pub async fn restore_into_empty(
                     Utc::now().format("%Y-%m-%d")
                 )));
             }
+            Err(SyncError::Refused(_)) if orders.resolve.is_some() => {
+                let keep = Keep::Remote(orders.resolve.clone());
+                match engine.resolve(&keep, &nothing()).await {
+                    Ok(Resolved::Restored { restoration, settle }) => {
+                        let restored = tell_what_came(&restoration, began);
+                        return Ok(Some(Brought { restored, settle }));
+                    }
+                    Ok(_) => continue,
+                    Err(failure) => failure,
+                }
+            }
             Err(failure) => failure,
         };
         if failure.remedy() != Remedy::Wait {
             return Err(refusal(&failure));
         }
         wait(engine, &failure, &mut pause, BackupRole::Starting, tell).await;
+    }
+}
+
+fn tell_what_came(restoration: &Restoration, began: Instant) -> Restored {
+    let manifest = &restoration.head.manifest;
+    let restored = Restored {
+        generation: manifest.generation.number(),
+        made_at: manifest.time,
+        took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+    };
+    let age = Utc::now() - manifest.time;
+    warn!(
+        generation = restored.generation,
+        made_at = %manifest.time,
+        "restored; what was done in the {} s since then is not in the backup, and is looked for in the chats",
+        age.num_seconds().max(0)
+    );
+    restored
+}
+
+/// Nothing of this host goes into a decision for the other side.
+fn nothing() -> Inputs {
+    backup_setup::inputs(&Sources::default(), Duration::ZERO, History::Leave, Utc::now())
+}
+
+/// Ends a fork after its restored side is open, so that the next boot finds one newest generation.
+pub async fn settle(engine: &mut Engine, above: Above, sources: &Sources, window: Duration) {
+    let inputs = backup_setup::inputs(sources, window, History::Include, Utc::now());
+    match engine.settle(&inputs, above).await {
+        Ok(_) => info!("the decision of TGSIGND_BACKUP_RESOLVE is the newest generation; the variable can go"),
+        Err(error) => error!(%error, "the decision of TGSIGND_BACKUP_RESOLVE could not be stored"),
     }
 }
 

@@ -13,4 +13,6 @@ mod condition;
 mod timetable;
 
 pub use actor::{BackupHandle, Delivered, Report};
-pub use boot::{BootError, FirstBoot, is_empty, is_outdated, let_go, open, restore_into_empty, take_over};
+pub use boot::{
+    BootError, Brought, FirstBoot, Orders, is_empty, is_outdated, let_go, open, restore_into_empty, settle, take_over,
+};

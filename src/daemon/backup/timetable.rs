@@ -77,8 +77,9 @@ impl Timetable {
         let mut next = (self.hold, Due::Hold);
         let commit = self.unsaved.map(|(reason, since)| (self.commit_at(reason, since), Due::Commit(reason)));
         let drill = self.drill.map(|at| (at, Due::Drill));
-        for other in [commit, Some((self.look, Due::Look)), drill].into_iter().flatten() {
-            if other.0 < next.0 {
+        // Of what is due at one instant, the later in this list: a look sees the owner too, and a commit the head.
+        for other in [drill, Some((self.look, Due::Look)), commit].into_iter().flatten() {
+            if other.0 <= next.0 {
                 next = other;
             }
         }

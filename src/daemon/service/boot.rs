@@ -7,10 +7,10 @@ use tracing::{info, warn};
 
 use super::front::Front;
 use super::start::{Options, StartError, first_configuration, new_status};
-use crate::backup::log::TAKEOVER_WAIT;
+use crate::backup::log::{Above, TAKEOVER_WAIT};
 use crate::backup::sync::{Engine, Places};
 use crate::config::{Backup, Http, SETTINGS_FILE, Snapshot};
-use crate::daemon::backup::{self, BootError, FirstBoot};
+use crate::daemon::backup::{self, BootError, Brought, Orders};
 use crate::daemon::datadir::{Datadir, LockedDatadir};
 use crate::daemon::reload::{self, Accepted, Rejected};
 use crate::daemon::workdir::Reread;
@@ -37,6 +37,8 @@ pub(super) struct Owned {
     pub(super) engine: Engine,
     pub(super) settings: Backup,
     pub(super) restored: Option<Restored>,
+    /// Ends a fork that somebody decided.
+    settle: Option<Above>,
 }
 
 /// Restores, takes over, opens. `None`: another process took over meanwhile. Dropping the future is safe.
@@ -53,12 +55,15 @@ pub(super) async fn boot(options: &mut Options) -> Result<Option<Booted>, StartE
     };
     let front = open_front(options, &provisional.http).await?;
     let places = Places { datadir: options.datadir.clone(), workdir: options.workdir.clone() };
-    let owned = front.while_alive(own(&front, locked, settings, places, empty, options.first_boot)).await?;
-    let Some((datadir, owned)) = owned else { return Ok(None) };
+    let owned = front.while_alive(own(&front, locked, settings, places, empty, &options.backup)).await?;
+    let Some((datadir, mut owned)) = owned else { return Ok(None) };
     if empty {
         read_again(options, owned.restored.is_some())?;
     }
     let (accepted, refused) = configuration(options)?;
+    if let Some(above) = owned.settle.take() {
+        backup::settle(&mut owned.engine, above, &accepted.sources, accepted.snapshot.longest_window()).await;
+    }
     let uncertain_until = uncertain(&owned);
     Ok(Some(Booted { datadir, accepted, refused, front, backup: Some(owned), uncertain_until }))
 }
@@ -70,14 +75,17 @@ async fn own(
     settings: Backup,
     places: Places,
     empty: bool,
-    first_boot: FirstBoot,
+    orders: &Orders,
 ) -> Result<Option<(Datadir, Owned)>, StartError> {
     let mut engine = backup::open(&settings, places, None)?;
-    let owned = prepare(front, &mut engine, locked, empty, first_boot).await;
+    let owned = prepare(front, &mut engine, locked, empty, orders).await;
     if owned.is_err() {
         backup::let_go(&mut engine).await;
     }
-    Ok(owned?.map(|(datadir, restored)| (datadir, Owned { engine, settings, restored })))
+    Ok(owned?.map(|(datadir, brought)| {
+        let (restored, settle) = brought.map_or((None, None), |brought| (Some(brought.restored), brought.settle));
+        (datadir, Owned { engine, settings, restored, settle })
+    }))
 }
 
 async fn prepare(
@@ -85,27 +93,27 @@ async fn prepare(
     engine: &mut Engine,
     mut locked: LockedDatadir,
     empty: bool,
-    first_boot: FirstBoot,
-) -> Result<Option<(Datadir, Option<Restored>)>, StartError> {
+    orders: &Orders,
+) -> Result<Option<(Datadir, Option<Brought>)>, StartError> {
     let tell = |status| front.tell(status);
     // Without a key to sign with, the restore has to bring one first.
     let takes_over_first = engine.keys().signing.is_some();
     if takes_over_first && empty && !backup::take_over(engine, &tell).await? {
         return Ok(None);
     }
-    let mut restored = None;
+    let mut brought = None;
     let mut empty_still = empty;
     loop {
         if empty_still {
-            restored = backup::restore_into_empty(engine, first_boot, &tell).await?;
+            brought = backup::restore_into_empty(engine, orders, &tell).await?;
         }
         let datadir = locked.open().await?;
         engine.become_instance(&datadir.instance).map_err(|error| BootError::Configuration(error.to_string()))?;
         if (!takes_over_first || !empty) && !backup::take_over(engine, &tell).await? {
             return Ok(None);
         }
-        if restored.is_none() || takes_over_first || !backup::is_outdated(engine).await {
-            return Ok(Some((datadir, restored)));
+        if brought.is_none() || takes_over_first || !backup::is_outdated(engine).await {
+            return Ok(Some((datadir, brought)));
         }
         info!("the process before saved more before it let go: restoring that");
         locked = datadir.close().await?;

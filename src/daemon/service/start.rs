@@ -18,7 +18,7 @@ use super::{Service, effects};
 use crate::ai::Budget;
 use crate::config::Snapshot;
 use crate::daemon::account::{self, Shared};
-use crate::daemon::backup::{BackupHandle, BootError, FirstBoot};
+use crate::daemon::backup::{BackupHandle, BootError, Orders};
 use crate::daemon::datadir::{self, Datadir, DatadirError};
 use crate::daemon::logging::LogControl;
 use crate::daemon::reload::{self, Accepted, Reader, Rejected};
@@ -49,8 +49,8 @@ pub struct Options {
     pub strict: bool,
     /// Variables of the process that are configuration.
     pub environment: BTreeMap<String, String>,
-    /// Whether a backup that is not there is what was expected.
-    pub first_boot: FirstBoot,
+    /// What whoever starts the daemon knows about the backup.
+    pub backup: Orders,
 }
 
 /// Why the daemon does not run.
@@ -164,7 +164,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         datadir,
     };
     service.make_up_for(before).await?;
-    if let Some(Owned { engine, settings, restored }) = backup {
+    if let Some(Owned { engine, settings, restored, .. }) = backup {
         let (handle, reports) = BackupHandle::start(engine, &settings, restored);
         service.backup = Some(Link { handle, reports });
     }

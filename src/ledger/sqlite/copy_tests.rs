@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
@@ -107,7 +108,6 @@ fn copies_of_the_same_rows_have_the_same_bytes() {
     let left: Vec<_> =
         std::fs::read_dir(place.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 4 + 3, "{left:?}");
-    use std::os::unix::fs::PermissionsExt;
     assert_eq!(std::fs::metadata(place.file("c")).unwrap().permissions().mode() & 0o777, 0o600);
     // A second copy to the same place is refused, and the first one stays.
     assert!(SqliteLedger::copy_into(&source, &place.file("a")).is_err());

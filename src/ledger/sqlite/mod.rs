@@ -8,6 +8,7 @@ mod history;
 mod open;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OpenFlags};
@@ -16,7 +17,8 @@ use self::fault::Fault;
 use super::LedgerError;
 use super::engine::{Engine, Ledger};
 use super::record::{
-    ActivePair, Claim, ClaimHistory, ClaimResult, Instance, JournalEntry, NotRun, Position, RunFilter, RunRecord,
+    ActivePair, Claim, ClaimHistory, ClaimResult, Instance, JournalEntry, LedgerVersion, NotRun, Position, RunFilter,
+    RunRecord,
 };
 use crate::kernel::status::LedgerSizes;
 use crate::names::{RunId, RunKey};
@@ -27,14 +29,19 @@ pub struct SqliteLedger {
     connection: Connection,
     file: PathBuf,
     grouped: bool,
+    opening: u64,
 }
+
+/// Ledgers that this process has opened.
+static OPENINGS: AtomicU64 = AtomicU64::new(0);
 
 impl SqliteLedger {
     /// Opens `file`, creates it (0600, its folder 0700) when it does not exist, and brings an older one up to date.
     ///
     /// A damaged file, or one of a newer tgsignd, is refused and left as it is.
     pub fn open(file: &Path) -> Result<Self, LedgerError> {
-        Ok(Self { connection: open::open(file)?, file: file.to_owned(), grouped: false })
+        let opening = OPENINGS.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { connection: open::open(file)?, file: file.to_owned(), grouped: false, opening })
     }
 
     /// The install seed of a database that another process may be using. `None` where there is none, or where it cannot be
@@ -154,6 +161,14 @@ impl Ledger for SqliteLedger {
         self.atomic(history::instance)
     }
 
+    fn version(&mut self) -> Result<LedgerVersion, LedgerError> {
+        let opening = self.opening;
+        self.atomic(|connection| {
+            let foreign = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
+            Ok(LedgerVersion { opening, written: connection.total_changes(), foreign })
+        })
+    }
+
     fn sizes(&mut self) -> Result<LedgerSizes, LedgerError> {
         self.atomic(|connection| history::sizes(connection, &self.file))
     }
@@ -227,6 +242,26 @@ mod tests {
         assert!(matches!(error, LedgerError::Storage { problem: StorageProblem::Locked, .. }), "{error}");
         other.execute_batch("ROLLBACK").unwrap();
         assert_eq!(ledger.group(&mut |_| {}), Ok(()));
+    }
+
+    #[test]
+    fn what_another_connection_writes_is_another_version_and_so_is_opening_again() {
+        let (folder, mut ledger) = ledger();
+        let file = folder.path().join("state/state.db");
+        let before = ledger.version().unwrap();
+        let other = Connection::open(&file).unwrap();
+        assert_eq!(other.query_row("SELECT COUNT(*) FROM claims", [], |row| row.get(0)), Ok(0));
+        assert_eq!(ledger.version(), Ok(before));
+        other.execute("UPDATE instance SET id = id || '-'", []).unwrap();
+        let after = ledger.version().unwrap();
+        assert_ne!(after, before);
+        // What is not committed is not there.
+        other.execute_batch("BEGIN; UPDATE instance SET id = id || '-'").unwrap();
+        assert_eq!(ledger.version(), Ok(after));
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(ledger.version(), Ok(after));
+        drop(ledger);
+        assert_ne!(SqliteLedger::open(&file).unwrap().version(), Ok(after));
     }
 
     #[test]

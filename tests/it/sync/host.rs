@@ -174,7 +174,7 @@ impl Host {
     pub(super) fn inputs(&self, history: History) -> Inputs {
         assert!(self.database().exists(), "there is nothing to commit");
         let workdir = BTreeMap::from([("tgsignd.toml".to_owned(), b"version = 1\n".to_vec())]);
-        Inputs { workdir, since: now() - TimeDelta::days(1), history }
+        Inputs { workdir, since: now() - TimeDelta::days(1), history, ledger: None }
     }
 
     /// A command of this host, with its key and its server.
