@@ -52,7 +52,7 @@ impl Numbers {
 
     /// What no program can make smaller than three quarters.
     fn noise(&mut self, length: usize) -> String {
-        let bytes: Vec<u8> = (0..length.div_ceil(8) * 3 / 4 + 1).flat_map(|_| self.next().to_le_bytes()).collect();
+        let bytes: Vec<u8> = (0..=length.div_ceil(8) * 3 / 4).flat_map(|_| self.next().to_le_bytes()).collect();
         let mut text = BASE64_STANDARD_NO_PAD.encode(bytes);
         text.truncate(length);
         text

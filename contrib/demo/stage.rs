@@ -62,7 +62,7 @@ impl Stage {
         let webdav = webdav_sim::Server::start(webdav_sim::profiles::APACHE).await?;
         let settings = include_str!("tgsignd.toml")
             .replace("{data_centre}", centre.daemon_config().trim())
-            .replace("{webdav}", &webdav.url())
+            .replace("http://127.0.0.1:1/", &webdav.url())
             .replace("{webdav_username}", webdav.username())
             .replace("{webdav_password}", webdav.password());
         std::fs::write(workdir.join("tgsignd.toml"), settings)?;

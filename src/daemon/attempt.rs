@@ -103,7 +103,8 @@ async fn execute(account: &mut Account, order: RunOrder) -> Result<Option<Ended>
 /// After a restore, what came before it is looked for in the chat, from the planned instant on.
 fn in_doubt(attempt: Attempt, until: Option<DateTime<Utc>>) -> Attempt {
     let slot = attempt.order.key.slot.instant();
-    if until.is_none_or(|until| slot > until) {
+    // What a person asks for now is nothing that may have been done before.
+    if attempt.order.trigger == Trigger::Manual || until.is_none_or(|until| slot > until) {
         return attempt;
     }
     info!("the state came from a backup: looking in the chat for what was done since it was made");

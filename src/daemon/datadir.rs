@@ -100,7 +100,7 @@ impl LockedDatadir {
         match recover(path)? {
             Recovered::Nothing => {}
             Recovered::Discarded => {
-                warn!("a restore had been stopped before it changed anything; its files were removed")
+                warn!("a restore had been stopped before it changed anything; its files were removed");
             }
             Recovered::Finished => warn!("a restore had been stopped in the middle, and was finished"),
         }

@@ -38,9 +38,9 @@ fn new_disk(stage: &Stage) {
     std::fs::remove_dir_all(stage.datadir()).unwrap();
 }
 
-async fn backed_up(daemon: &Daemon) {
-    daemon.says("backed up").await;
-    daemon.status_when(|status| status.backup.as_ref().is_some_and(|it| it.unsaved_since.is_none())).await;
+/// Everything until now is on the server.
+async fn backed_up(stage: &Stage) {
+    stage.tgsignd(&["backup", "now"]).ends().await.success();
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn a_fresh_disk_gets_session_and_memory_back_and_signs_in_no_second_time()
     stage.task("sign", &format!("{SIGN}\nschedule = '{}'", soon()));
     let daemon = stage.daemon_as(container(&stage, &server, false)).await;
     assert_eq!(daemon.run_ended("sign").await.field("outcome"), "succeeded");
-    backed_up(&daemon).await;
+    backed_up(&stage).await;
     daemon.kill9().await;
 
     bury(&server);
@@ -70,12 +70,12 @@ async fn a_fresh_disk_gets_session_and_memory_back_and_signs_in_no_second_time()
 async fn what_was_done_after_the_last_backup_is_found_in_the_chat() {
     let (stage, server) = (Stage::new().await, Server::start(profiles::DUFS).await.unwrap());
     let daemon = stage.daemon_as(container(&stage, &server, false)).await;
-    backed_up(&daemon).await;
+    backed_up(&stage).await;
     let schedule = soon();
     stage.task("sign", &format!("{SIGN}\nschedule = '{schedule}'\nmissed = {{ policy = 'run-once', within = '1h' }}"));
     daemon.says("configuration: task sign added").await;
     // The configuration is saved before the slot comes, the run is not.
-    backed_up_again(&daemon).await;
+    backed_up(&stage).await;
     server.fail(Fault::Status(503, None).on("PUT").times(1000));
     assert_eq!(daemon.run_ended("sign").await.field("outcome"), "succeeded");
     daemon.kill9().await;
@@ -92,10 +92,6 @@ async fn what_was_done_after_the_last_backup_is_found_in_the_chat() {
     daemon.stop().await;
 }
 
-async fn backed_up_again(daemon: &Daemon) {
-    daemon.log.wait_for(2, |line| line.message() == "backed up").await;
-}
-
 #[tokio::test]
 async fn unreachable_empty_and_wrong_key_are_three_answers() {
     let (stage, server) = (Stage::new().await, Server::start(profiles::NGINX).await.unwrap());
@@ -104,7 +100,7 @@ async fn unreachable_empty_and_wrong_key_are_three_answers() {
     refused.fails_with(78, &["the data directory is empty, and so is the backup", "--first-boot"]);
 
     let daemon = stage.daemon_as(container(&stage, &server, true)).await;
-    backed_up(&daemon).await;
+    backed_up(&stage).await;
     daemon.stop().await;
     new_disk(&stage);
     let other = container(&stage, &server, false).variable("TG_SIGNER_BACKUP_ENCRYPTION_KEY", format!("{KEY}!"));
@@ -124,7 +120,7 @@ async fn a_rolling_deploy_hands_the_session_over() {
     let (stage, server) = (Stage::new().await, Server::start(profiles::APACHE).await.unwrap());
     stage.task("sign", &format!("{SIGN}\nschedule = '@yearly'"));
     let old = stage.daemon_as(container(&stage, &server, false)).await;
-    backed_up(&old).await;
+    backed_up(&stage).await;
 
     let new = stage.spawn_elsewhere(at(stage.run_elsewhere(), &server));
     old.says("another process has taken over").await;

@@ -55,10 +55,10 @@ pub(super) async fn boot(options: &mut Options) -> Result<Option<Booted>, StartE
     };
     let front = open_front(options, &provisional.http).await?;
     let places = Places { datadir: options.datadir.clone(), workdir: options.workdir.clone() };
-    let owned = front.while_alive(own(&front, locked, settings, places, empty, &options.backup)).await?;
+    let owned = front.while_alive(Box::pin(own(&front, locked, settings, places, empty, &options.backup))).await?;
     let Some((datadir, mut owned)) = owned else { return Ok(None) };
     if empty {
-        read_again(options, owned.restored.is_some())?;
+        read_again(options, owned.restored.is_some());
     }
     let (accepted, refused) = configuration(options)?;
     if let Some(above) = owned.settle.take() {
@@ -145,22 +145,21 @@ fn configuration(options: &mut Options) -> Result<(Accepted, Option<Rejected>), 
 }
 
 /// The workdir may have come with the restore. Where there is none at all, one is made that does nothing.
-fn read_again(options: &mut Options, restored: bool) -> Result<(), StartError> {
+fn read_again(options: &mut Options, restored: bool) {
     if options.first.is_err() && !options.workdir.join(SETTINGS_FILE).exists() && !has_files(&options.workdir) {
         let written = std::fs::create_dir_all(&options.workdir)
             .and_then(|()| std::fs::write(options.workdir.join(SETTINGS_FILE), NO_CONFIGURATION));
         match written {
             Ok(()) => {
-                warn!(workdir = %options.workdir.display(), restored, "there was no configuration; `tgsignd push workdir` brings one")
+                warn!(workdir = %options.workdir.display(), restored, "there was no configuration; `tgsignd push workdir` brings one");
             }
             Err(error) => {
-                warn!(%error, workdir = %options.workdir.display(), "there is no configuration, and none can be made there")
+                warn!(%error, workdir = %options.workdir.display(), "there is no configuration, and none can be made there");
             }
         }
     }
     let (workdir, environment) = (options.workdir.clone(), options.environment.clone());
     options.first = options.reader.read(&workdir, environment, Reread::Everything);
-    Ok(())
 }
 
 fn has_files(folder: &Path) -> bool {

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use chrono::Utc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::backup::Link;
 use super::boot::{Booted, Owned, boot};
+use super::front::Front;
 use super::turn::Stopped;
 use super::{Service, effects};
 use crate::ai::Budget;
@@ -100,69 +101,9 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         info!("stopped before it began");
         return Ok(());
     };
-    let Options { workdir, datadir: datadir_path, watcher, reader, environment, .. } = options;
-    let before = in_force_before(&datadir_path, &accepted.snapshot, &environment);
-    let socket = control::bind(&datadir_path)
-        .map_err(|error| StartError::Control { path: control::path(&datadir_path), error })?;
-
-    let status = front.publisher.borrow().as_ref().clone();
-    let seeds = Seeds {
-        seed: Seed(datadir.instance.install_seed),
-        positions: datadir.ledger.positions().await?,
-        open: datadir.ledger.open_claims().await?,
-        starts: recent_starts(&datadir, &accepted.snapshot).await?,
-    };
-    let (stop, stopped) = watch::channel(false);
-    let (events_in, events) = mpsc::unbounded_channel();
-    let (calls_in, calls) = mpsc::channel(16);
-    let (wake, wakes) = mpsc::channel(4);
-    let shared = Shared {
-        datadir: datadir_path.clone(),
-        ledger: datadir.ledger.clone(),
-        instance: datadir.instance.clone(),
-        events: events_in,
-        stop: stopped,
-        uncertain_until,
-        model_calls: Arc::new(Budget::kept(
-            accepted.snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit),
-            &datadir::model_calls(&datadir.path),
-        )),
-        places: Arc::new(Semaphore::new(account::PLACES)),
-    };
-    let control_server = tokio::spawn(control::serve(socket, calls_in));
-
-    let (not_run, not_run_queue) = mpsc::unbounded_channel();
-    let mut chores = JoinSet::new();
-    chores.spawn(effects::record_not_run(datadir.ledger.clone(), not_run_queue));
-    let (keep, kept) = watch::channel(None);
-    chores.spawn(last_good::keep_newest(datadir_path.clone(), kept));
-    let mut service = Service {
-        workdir,
-        environment,
-        kernel: Kernel::new(seeds, status),
-        shared: Arc::new(shared),
-        accounts: BTreeMap::new(),
-        actors: JoinSet::new(),
-        actor_names: BTreeMap::new(),
-        chores,
-        not_run: Some(not_run),
-        events,
-        calls,
-        ticker: Ticker::start(wake),
-        wakes,
-        watcher,
-        reader,
-        keep: Some(keep),
-        log,
-        status: front.publisher.clone(),
-        backup: None,
-        published: Instant::now(),
-        dirty: true,
-        stop,
-        removal: None,
-        started_with: None,
-        datadir,
-    };
+    let before = in_force_before(&options.datadir, &accepted.snapshot, &options.environment);
+    let (mut service, control_server) =
+        assemble(options, log, datadir, &accepted.snapshot, &front, uncertain_until).await?;
     service.make_up_for(before).await?;
     if let Some(Owned { engine, settings, restored, .. }) = backup {
         let (handle, reports) = BackupHandle::start(engine, &settings, restored);
@@ -192,12 +133,85 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     }
     control_server.abort();
     front.close().await;
-    if let Err(error) = std::fs::remove_file(control::path(&datadir_path)) {
+    if let Err(error) = std::fs::remove_file(control::path(&service.datadir.path)) {
         warn!(%error, "the control socket could not be removed");
     }
     service.datadir.ledger.close().await?;
     info!("stopped");
     Ok(())
+}
+
+/// Everything the loop owns, and the task that serves the control socket.
+async fn assemble(
+    options: Options,
+    log: Option<LogControl>,
+    datadir: Datadir,
+    snapshot: &Snapshot,
+    front: &Front,
+    uncertain_until: Option<chrono::DateTime<Utc>>,
+) -> Result<(Service, JoinHandle<()>), StartError> {
+    let Options { workdir, datadir: datadir_path, watcher, reader, environment, .. } = options;
+    let socket = control::bind(&datadir_path)
+        .map_err(|error| StartError::Control { path: control::path(&datadir_path), error })?;
+    let status = front.publisher.borrow().as_ref().clone();
+    let seeds = Seeds {
+        seed: Seed(datadir.instance.install_seed),
+        positions: datadir.ledger.positions().await?,
+        open: datadir.ledger.open_claims().await?,
+        starts: recent_starts(&datadir, snapshot).await?,
+    };
+    let (stop, stopped) = watch::channel(false);
+    let (events_in, events) = mpsc::unbounded_channel();
+    let (calls_in, calls) = mpsc::channel(16);
+    let (wake, wakes) = mpsc::channel(4);
+    let shared = Shared {
+        datadir: datadir_path.clone(),
+        ledger: datadir.ledger.clone(),
+        instance: datadir.instance.clone(),
+        events: events_in,
+        stop: stopped,
+        uncertain_until,
+        model_calls: Arc::new(Budget::kept(
+            snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit),
+            &datadir::model_calls(&datadir.path),
+        )),
+        places: Arc::new(Semaphore::new(account::PLACES)),
+    };
+    let control_server = tokio::spawn(control::serve(socket, calls_in));
+
+    let (not_run, not_run_queue) = mpsc::unbounded_channel();
+    let mut chores = JoinSet::new();
+    chores.spawn(effects::record_not_run(datadir.ledger.clone(), not_run_queue));
+    let (keep, kept) = watch::channel(None);
+    chores.spawn(last_good::keep_newest(datadir_path.clone(), kept));
+    let service = Service {
+        workdir,
+        environment,
+        kernel: Kernel::new(seeds, status),
+        shared: Arc::new(shared),
+        accounts: BTreeMap::new(),
+        actors: JoinSet::new(),
+        actor_names: BTreeMap::new(),
+        chores,
+        not_run: Some(not_run),
+        events,
+        calls,
+        ticker: Ticker::start(wake),
+        wakes,
+        watcher,
+        reader,
+        keep: Some(keep),
+        log,
+        status: front.publisher.clone(),
+        backup: None,
+        published: Instant::now(),
+        dirty: true,
+        stop,
+        removal: None,
+        started_with: None,
+        datadir,
+    };
+    Ok((service, control_server))
 }
 
 /// When attempts began that still count for the budget of an account.
