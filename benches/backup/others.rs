@@ -86,7 +86,7 @@ pub(super) fn restic(tree: &Path, scratch: &Path) -> (Cost, Cost) {
         command
     };
     run(&mut command(&["init"]));
-    let mut backup = || run(command(&["backup"]).arg(tree));
+    let backup = || run(command(&["backup"]).arg(tree));
     (backup(), backup())
 }
 
