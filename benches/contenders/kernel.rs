@@ -2,75 +2,47 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tgsignd::config::{
-    Account, ChatRef, Connect, Guard, History, Http, Listen, Log, LogFormat, Retry, RetryFrom, Snapshot, Task, Telegram,
-};
+use tgsignd::config::{Account, FileContent, Snapshot, Sources, Task, load};
 use tgsignd::daemon::ticker::Ticker;
 use tgsignd::kernel::status::{Build, Status};
 use tgsignd::kernel::{Effect, Event, Kernel, Seeds};
-use tgsignd::schedule::{MissedPolicy, Parser, Seed, Timing};
-use tgsignd::script::{OutcomeRules, Proof, Script};
+use tgsignd::names::AccountName;
+use tgsignd::schedule::{Parser, Seed, Timing};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::{Begin, Scene, entry};
 
+/// One task of one account; the others are like it but for their names and their schedules.
+const PATTERN: &str = "version = 1\n[accounts.a]\n[tasks.t]\nschedule = '06:00'\ntimezone = 'UTC'\nchat = 1\n\
+                       proof = 'delivered'\nsteps = [{ send = 'x' }]\n";
+
 /// Tasks with an account each, at most a thousand accounts.
 fn snapshot(scene: Scene, tasks: usize, start: DateTime<Utc>) -> Snapshot {
+    let files = [("tgsignd.toml".to_owned(), FileContent::Bytes(PATTERN.into()))].into();
+    let pattern = load(&Sources { files, environment: BTreeMap::new() }).unwrap().snapshot;
+    let (account, task) = (pattern.accounts.values().next().unwrap(), pattern.tasks.values().next().unwrap());
     let mut parser = Parser::default();
-    let script = Arc::new(Script { steps: Vec::new(), rules: OutcomeRules::default(), proof: Proof::Delivered });
-    let account = |number: usize| format!("a{}", number % 1_000).parse().unwrap();
+    let name = |number: usize| format!("a{}", number % 1_000).parse::<AccountName>().unwrap();
     let accounts = (0..tasks.min(1_000)).map(|number| {
-        let account = Account {
-            name: account(number),
-            phone: None,
-            proxy: None,
-            quiet: None,
-            at_most: None,
-            post_gap: Duration::ZERO,
-        };
+        let account = Account { name: name(number), ..Account::clone(account) };
         (account.name.clone(), Arc::new(account))
     });
     let accounts = accounts.collect();
-    let task = |number: usize| Task {
-        name: format!("t{number}").parse().unwrap(),
-        enabled: true,
-        accounts: vec![account(number)],
-        timing: Timing {
-            zone: chrono_tz::UTC,
-            schedule: parser.parse(&[entry(scene, number, start)]).unwrap(),
-            jitter: Duration::ZERO,
-            stagger: Duration::ZERO,
-            window_end: None,
-            missed: MissedPolicy::RunOnce { within: Duration::from_hours(1) },
-            deadline: None,
-        },
-        once_per_day: false,
-        timeout: Duration::from_mins(3),
-        retry: Retry { attempts: 1, delay: Duration::ZERO, from: RetryFrom::Start },
-        chat: ChatRef::Id(1),
-        topic: None,
-        post_gap: Duration::ZERO,
-        delete_after: None,
-        script: Arc::clone(&script),
-        fingerprint: number.to_string(),
-        schedule_fingerprint: String::new(),
-    };
-    let tasks = (0..tasks).map(task).map(|task| (task.name.clone(), Arc::new(task))).collect();
-    Snapshot {
-        digest: String::new(),
-        telegram: Telegram { api: None, proxy: None, connect: Connect::OnDemand, test_data_centres: Vec::new() },
-        http: Http { listen: Listen::Tcp(([127, 0, 0, 1], 0).into()), guard: Guard::Proxy },
-        log: Log { format: LogFormat::Auto, level: String::new() },
-        history: History { runs: Duration::ZERO, transcripts: Duration::ZERO },
-        ai: None,
-        backup: None,
-        accounts,
-        tasks,
-    }
+    let tasks = (0..tasks).map(|number| {
+        let schedule = parser.parse(&[entry(scene, number, start)]).unwrap();
+        let task = Task {
+            name: format!("t{number}").parse().unwrap(),
+            accounts: vec![name(number)],
+            timing: Timing { schedule, ..task.timing.clone() },
+            fingerprint: number.to_string(),
+            ..Task::clone(task)
+        };
+        (task.name.clone(), Arc::new(task))
+    });
+    Snapshot { tasks: tasks.collect(), accounts, ..pattern }
 }
 
 /// A run is over as soon as it has begun.

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 
+use crate::support::Process;
+
 /// Time that is watched; the idle scene watches CPU time, the others when runs begin.
 const WATCHED: Duration = Duration::from_secs(10);
 
@@ -19,9 +21,6 @@ macro_rules! words {
     ($type:ident { $($variant:ident = $word:literal),+ }) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum $type { $($variant),+ }
-        impl $type {
-            pub(crate) const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
-        }
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.pad(match self { $(Self::$variant => $word),+ })
@@ -36,6 +35,10 @@ macro_rules! words {
     };
 }
 words!(Contender { Ours = "tgsignd", Heap = "heap", Stock = "stock" });
+impl Contender {
+    pub(crate) const ALL: [Self; 3] = [Self::Ours, Self::Heap, Self::Stock];
+}
+
 // Idle: once a day. Spread: once a minute each, spread over the seconds of the minute. Burst: all at one second.
 words!(Scene { Idle = "idle", Spread = "spread", Burst = "burst" });
 
@@ -54,7 +57,7 @@ fn entry(scene: Scene, task: usize, start: DateTime<Utc>) -> String {
 
 /// Room for loading before the burst.
 fn burst_after() -> TimeDelta {
-    TimeDelta::seconds(40)
+    TimeDelta::seconds(15)
 }
 
 /// A run that began: when it was to begin, and when it did.
@@ -62,19 +65,25 @@ type Begin = (DateTime<Utc>, DateTime<Utc>);
 
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
-    load_ms: f64,
-    rss_mb: f64,
+    pub(crate) load_ms: f64,
+    /// Megabytes (1,000,000 bytes) that loading added.
+    pub(crate) rss_mb: f64,
     /// Percent of one core.
-    cpu: f64,
+    pub(crate) cpu: f64,
     begun: f64,
     expected: f64,
     p50_ms: f64,
-    p99_ms: f64,
+    pub(crate) p99_ms: f64,
 }
 
 impl Measured {
     pub(crate) const HEADER: &str =
         "  scene   tasks           load ms   RSS MB    CPU %   begun/expected   p50 ms   p99 ms";
+
+    /// Runs that never began.
+    pub(crate) fn lost(&self) -> f64 {
+        self.expected - self.begun
+    }
 
     fn numbers(&self) -> [f64; 7] {
         [self.load_ms, self.rss_mb, self.cpu, self.begun, self.expected, self.p50_ms, self.p99_ms]
@@ -103,19 +112,20 @@ pub(crate) fn measure(contender: Contender, scene: Scene, tasks: usize) -> Measu
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let (begins, mut begun) = mpsc::unbounded_channel();
-        let (start, before, clock) = (Utc::now(), resident(), Instant::now());
+        let process = Process::this();
+        let (start, before, clock) = (Utc::now(), process.memory().resident, Instant::now());
         let guard: Box<dyn std::any::Any> = match contender {
             Contender::Ours => Box::new(kernel::start(scene, tasks, start, begins)),
             Contender::Heap => Box::new(heap::start(scene, tasks, start, begins)),
             Contender::Stock => Box::new(stock::start(scene, tasks, start, begins).await),
         };
         let load = clock.elapsed();
-        let rss = resident().saturating_sub(before);
+        let rss_mb = process.memory().resident - before;
         let (from, until) = watched(scene, start);
         tokio::time::sleep((from - Utc::now()).to_std().unwrap_or_default()).await;
-        let (cpu, clock) = (cpu_seconds(), Instant::now());
+        let (cpu, clock) = (process.cpu(), Instant::now());
         tokio::time::sleep((until - Utc::now()).to_std().unwrap_or_default()).await;
-        let cpu = (cpu_seconds() - cpu) / clock.elapsed().as_secs_f64() * 100.0;
+        let cpu = process.cpu().saturating_sub(cpu).as_secs_f64() / clock.elapsed().as_secs_f64() * 100.0;
         drop(guard);
         let mut late: Vec<f64> = Vec::new();
         while let Ok((planned, at)) = begun.try_recv() {
@@ -129,7 +139,7 @@ pub(crate) fn measure(contender: Contender, scene: Scene, tasks: usize) -> Measu
         let share = |share: usize| late.get((late.len() * share / 100).min(late.len().saturating_sub(1))).copied();
         Measured {
             load_ms: load.as_secs_f64() * 1e3,
-            rss_mb: number(rss) / 1024.0,
+            rss_mb,
             cpu,
             begun: number(late.len() as u64),
             expected: number(expected(scene, tasks, from, until)),
@@ -143,7 +153,7 @@ pub(crate) fn measure(contender: Contender, scene: Scene, tasks: usize) -> Measu
 fn watched(scene: Scene, start: DateTime<Utc>) -> (DateTime<Utc>, DateTime<Utc>) {
     let second = DateTime::from_timestamp(Utc::now().timestamp() + 2, 0).unwrap();
     let from = if scene == Scene::Burst { second.max(start + burst_after() - TimeDelta::seconds(2)) } else { second };
-    let more = if scene == Scene::Idle { 3 } else { 1 };
+    let more = if scene == Scene::Idle { 2 } else { 1 };
     (from, from + WATCHED * more)
 }
 
@@ -162,21 +172,4 @@ fn expected(scene: Scene, tasks: usize, from: DateTime<Utc>, until: DateTime<Utc
 #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
 fn number(integer: u64) -> f64 {
     integer as f64
-}
-
-/// Resident memory of this process in kilobytes; 0 where there is no `/proc`.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
-}
-
-/// CPU time of this process, to the nanosecond; 0 where there is no `/proc`.
-fn cpu_seconds() -> f64 {
-    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().filter_map(Result::ok);
-    let nanoseconds = tasks.filter_map(|task| {
-        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    number(nanoseconds.sum()) / 1e9
 }

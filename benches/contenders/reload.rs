@@ -1,57 +1,46 @@
-//! A change of one file among many: from the bytes in memory to the kernel's new plan.
+//! An edit of one file among many, told by the daemon itself.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
-use tgsignd::config::{Diff, Snapshot, load};
-use tgsignd::daemon::workdir;
-use tgsignd::kernel::status::{Build, Status};
-use tgsignd::kernel::{Event, Kernel, Seeds};
-use tgsignd::schedule::Seed;
+use tgsignd::daemon::watcher::QUIET;
 
-fn settings() -> String {
-    "version = 1\n[accounts.a]\n[defaults]\ntimezone = 'UTC'\nchat = 1\nsteps = [{ send = 'x' }]\n".to_owned()
+use crate::support::{Arguments, Daemon, Place, idle};
+
+const ROUNDS: usize = 7;
+
+/// Longer than the coarsest step of a file system's clock: files that were written just now are read once more.
+const PAUSE: Duration = Duration::from_secs(4);
+
+const SETTINGS: &str = "version = 1\n[telegram]\n\
+    test_data_centres = [{ id = 2, address = '127.0.0.1:9', key_seed = 'x' }]\n[http]\nlisten = '127.0.0.1:0'\n\
+    [log]\nformat = 'json'\n[accounts.a]\n[defaults]\ntimezone = 'UTC'\nchat = 1\nsteps = [{ send = 'x' }]\n";
+
+fn file(task: usize, minute: usize) -> (String, String) {
+    let text = format!("[tasks.t{task}]\nschedule = '{} {} * * *'\n", minute % 60, task % 24);
+    (format!("t{task}.toml"), text)
 }
 
-fn file(task: usize, minute: usize) -> String {
-    format!("[tasks.t{task}]\nschedule = '{} {} * * *'\n", minute % 60, task % 24)
-}
-
-/// Times each part, in milliseconds.
-pub(crate) fn print(tasks: usize) {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("tgsignd.toml"), settings()).unwrap();
-    for task in 0..tasks {
-        std::fs::write(folder.path().join(format!("t{task}.toml")), file(task, task)).unwrap();
-    }
-    let seeds = Seeds { seed: Seed([7; 32]), positions: Vec::new(), open: Vec::new(), starts: Vec::new() };
-    let build = Build { version: String::new(), revision: None, rustc: None };
-    let mut kernel = Kernel::new(seeds, Status::new(build, Utc::now()));
-    let mut before: Option<Arc<Snapshot>> = None;
-    for round in 0..4 {
-        std::fs::write(folder.path().join("t0.toml"), file(0, round)).unwrap();
-        let clock = Instant::now();
-        let sources = workdir::read(folder.path(), BTreeMap::new()).unwrap();
-        let read = clock.elapsed();
-        let snapshot = Arc::new(load(&sources).unwrap().snapshot);
-        let loaded = clock.elapsed();
-        if let Some(before) = &before {
-            assert_eq!(Diff::between(before, &snapshot).tasks.changed.len(), 1);
-        }
-        let compared = clock.elapsed();
-        kernel.handle(Utc::now(), Event::Loaded { snapshot: Arc::clone(&snapshot), active_since: BTreeMap::new() });
-        let planned = clock.elapsed();
-        before = Some(snapshot);
-        let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
-        println!(
-            " reload {tasks:>7} of one file, round {round}: read {:.1} ms, load {:.1} ms, compare {:.1} ms, plan {:.1} ms, in all {:.1} ms",
-            ms(read),
-            ms(loaded.checked_sub(read).unwrap()),
-            ms(compared.checked_sub(loaded).unwrap()),
-            ms(planned.checked_sub(compared).unwrap()),
-            ms(planned),
-        );
-    }
+/// From the end of the pause that an editor is given to the line of the log that says the edit is in force, for edits of one
+/// file after the other, the fastest first.
+pub(crate) fn measure(files: usize, arguments: &Arguments) -> Vec<Duration> {
+    let tasks = (0..files).map(|task| file(task, task));
+    let files: Vec<_> = tasks.chain([("tgsignd.toml".to_owned(), SETTINGS.to_owned())]).collect();
+    let place = Place::new(&files);
+    idle(PAUSE);
+    let daemon = Daemon::start(&place, &arguments.binary);
+    daemon.ready();
+    let mut rounds: Vec<Duration> = (0..ROUNDS)
+        .map(|round| {
+            // Not while the configuration before is being kept.
+            idle(PAUSE);
+            let (name, text) = file(round, round + 30);
+            std::fs::write(place.workdir().join(name), text).unwrap();
+            let clock = Instant::now();
+            daemon.wait_for("the configuration is in force");
+            clock.elapsed().saturating_sub(QUIET)
+        })
+        .collect();
+    daemon.stop();
+    rounds.sort_unstable();
+    rounds
 }

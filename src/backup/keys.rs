@@ -13,7 +13,7 @@ use age::secrecy::ExposeSecret;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use bech32::{ToBase32, Variant};
-use ed25519_dalek::{PUBLIC_KEY_LENGTH, Signature, Signer, VerifyingKey};
+use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use hkdf::Hkdf;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -183,15 +183,15 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// What verifies a signature, written as `ed25519:` and base64 without padding. The bytes are those of a point on the curve.
+/// What verifies a signature: the 32 bytes of an Ed25519 key, written as `ed25519:` and base64 without padding.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct PublicKey([u8; PUBLIC_KEY_LENGTH]);
+pub struct PublicKey([u8; 32]);
 
 impl PublicKey {
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        let key = VerifyingKey::from_bytes(&self.0);
-        key.is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
+        let signature = Signature::from_bytes(signature);
+        VerifyingKey::from_bytes(&self.0).is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
     }
 }
 
@@ -201,8 +201,8 @@ impl FromStr for PublicKey {
         let encoded = text.trim().strip_prefix(PUBLIC_PREFIX).ok_or(KeyError::Public)?;
         let bytes = BASE64_STANDARD_NO_PAD.decode(encoded).map_err(|_| KeyError::Public)?;
         let bytes = <[u8; 32]>::try_from(bytes).map_err(|_| KeyError::Public)?;
-        let usable = VerifyingKey::from_bytes(&bytes).is_ok_and(|key| !key.is_weak());
-        if usable { Ok(Self(bytes)) } else { Err(KeyError::Public) }
+        let is_key = VerifyingKey::from_bytes(&bytes).is_ok_and(|key| !key.is_weak());
+        if is_key { Ok(Self(bytes)) } else { Err(KeyError::Public) }
     }
 }
 

@@ -100,7 +100,7 @@ pub fn save(datadir: &Path, position: &Position) -> Result<(), PositionError> {
 }
 
 /// Replaces `file` (0600) so that a power cut leaves either the old or the new one, whole.
-pub(super) fn write_durably(file: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn write_durably(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = file.with_extension("new");
     let mut opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     opened.write_all(bytes)?;

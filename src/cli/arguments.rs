@@ -76,6 +76,10 @@ pub struct RunArgs {
     /// Exit with 78 when the workdir has errors, even if there is a last good configuration
     #[arg(long)]
     pub strict: bool,
+    /// The data directory and the backup are empty because this is the first start; TGSIGND_FIRST_BOOT=YYYY-MM-DD says the
+    /// same for two days
+    #[arg(long)]
+    pub first_boot: bool,
 }
 
 /// Arguments of `check`.

@@ -148,56 +148,21 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
     use std::collections::BTreeMap;
-    use std::sync::Arc;
-    use std::time::Duration;
 
     use clap::Parser;
 
     use super::super::arguments::Command;
     use super::*;
-    use crate::config::{ChatRef, Connect, Guard, History, Http, Listen, Log, LogFormat, Retry, RetryFrom, Telegram};
-    use crate::schedule::{MissedPolicy, Schedule, Timing};
-    use crate::script::{OutcomeRules, Proof, Script};
+    use crate::config::{FileContent, Sources, load};
 
-    fn task(name: &str, entry: &str, zone: Tz, jitter: Duration) -> Task {
-        Task {
-            name: name.parse().unwrap(),
-            enabled: true,
-            accounts: vec!["alice".parse().unwrap(), "bob".parse().unwrap()],
-            timing: Timing {
-                zone,
-                schedule: Schedule::parse(&[entry]).unwrap(),
-                jitter,
-                stagger: Duration::from_secs(30),
-                window_end: None,
-                missed: MissedPolicy::Skip,
-                deadline: None,
-            },
-            once_per_day: false,
-            timeout: Duration::from_mins(3),
-            retry: Retry { attempts: 1, delay: Duration::ZERO, from: RetryFrom::Start },
-            chat: ChatRef::Id(1),
-            topic: None,
-            post_gap: Duration::ZERO,
-            delete_after: None,
-            script: Arc::new(Script { steps: Vec::new(), rules: OutcomeRules::default(), proof: Proof::Bot }),
-            fingerprint: String::new(),
-            schedule_fingerprint: String::new(),
-        }
-    }
-
-    fn snapshot(tasks: impl IntoIterator<Item = Task>) -> Snapshot {
-        Snapshot {
-            digest: String::new(),
-            telegram: Telegram { api: None, proxy: None, connect: Connect::OnDemand, test_data_centres: Vec::new() },
-            http: Http { listen: Listen::Tcp(([127, 0, 0, 1], 0).into()), guard: Guard::Proxy },
-            log: Log { format: LogFormat::Auto, level: String::new() },
-            history: History { runs: Duration::ZERO, transcripts: Duration::ZERO },
-            ai: None,
-            backup: None,
-            accounts: BTreeMap::new(),
-            tasks: tasks.into_iter().map(|task| (task.name.clone(), Arc::new(task))).collect(),
-        }
+    /// Two accounts, and these tasks of both.
+    fn snapshot(tasks: &str) -> Snapshot {
+        let text = format!(
+            "version = 1\n[accounts.alice]\n[accounts.bob]\n[defaults]\naccounts = 'all'\nchat = 1\n\
+             steps = [{{ send = 'x' }}]\n{tasks}"
+        );
+        let files = BTreeMap::from([("tgsignd.toml".to_owned(), FileContent::Bytes(text.into()))]);
+        load(&Sources { files, environment: BTreeMap::new() }).unwrap().snapshot
     }
 
     fn arguments(words: &[&str]) -> PlanArgs {
@@ -215,7 +180,7 @@ mod tests {
 
     #[test]
     fn json_lines_carry_the_offset_of_the_task_s_zone_across_a_change() {
-        let snapshot = snapshot([task("daily", "09:30", Tz::Europe__Berlin, Duration::ZERO)]);
+        let snapshot = snapshot("[tasks.daily]\nschedule = '09:30'\ntimezone = 'Europe/Berlin'\n");
         let args = arguments(&["--from", "2027-03-27T00:00:00+01:00", "--next", "2d"]);
         let now = DateTime::UNIX_EPOCH;
         let lines = text(|output| write_json(output, select(&args, &snapshot, None, now).unwrap()));
@@ -232,8 +197,10 @@ mod tests {
 
     #[test]
     fn the_table_holds_the_runs_and_the_notes_stay_apart() {
-        let off = Task { enabled: false, ..task("off", "10:00", Tz::UTC, Duration::ZERO) };
-        let snapshot = snapshot([task("daily", "09:30", Tz::Asia__Shanghai, Duration::from_mins(1)), off]);
+        let snapshot = snapshot(
+            "[tasks.daily]\nschedule = '09:30'\ntimezone = 'Asia/Shanghai'\njitter = '1m'\n\
+             [tasks.off]\nschedule = '10:00'\ntimezone = 'UTC'\nenabled = false\n",
+        );
         let args = arguments(&["--from", "2026-11-22T00:00:00Z"]);
         let write = |seed: Option<&Seed>, next: &str| {
             let args = PlanArgs { next: next.to_owned(), from: args.from, task: None };
@@ -256,7 +223,7 @@ mod tests {
 
     #[test]
     fn wrong_arguments_are_told() {
-        let snapshot = snapshot([task("daily", "09:30", Tz::UTC, Duration::ZERO)]);
+        let snapshot = snapshot("[tasks.daily]\nschedule = '09:30'\ntimezone = 'UTC'\n");
         for (words, told) in [
             (["--next", "7", "daily"], "--next: \"7\" has no unit"),
             (["--next", "7d", "weekly"], "there is no task \"weekly\""),

@@ -17,7 +17,7 @@ use crate::names::AccountName;
 use crate::telegram::session::SessionFile;
 
 /// How long `--wait` waits: the daemon looks every interval, and may be just starting.
-const LIMIT: Duration = Duration::from_secs(15 * 60);
+const LIMIT: Duration = Duration::from_mins(15);
 
 /// Arguments of `push`.
 #[derive(Debug, Args)]

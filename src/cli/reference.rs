@@ -41,8 +41,27 @@ pub(super) fn man() -> Result<Exit, CliError> {
         let section =
             String::from_utf8_lossy(&section).replace(".SH DESCRIPTION\n", "").replace(".SH OPTIONS\n", ".PP\n");
         page.extend_from_slice(section.as_bytes());
+        for nested in subcommand.get_subcommands().filter(|nested| nested.get_name() != "help") {
+            page.extend_from_slice(entry(&name, nested).as_bytes());
+        }
     }
     page.extend_from_slice(MORE.as_bytes());
     print(&String::from_utf8_lossy(&page))?;
     Ok(Exit::Success)
+}
+
+/// A command below another one, as a paragraph: what it does and what it takes.
+fn entry(parent: &str, command: &clap::Command) -> String {
+    let plain = |text: &clap::builder::StyledStr| text.to_string().replace('\\', "\\e").replace('-', "\\-");
+    let about = command.get_about().map(plain).unwrap_or_default();
+    let mut text = format!(".TP\n\\fB{parent} {}\\fR\n{about}.\n", command.get_name());
+    for argument in command.get_arguments() {
+        let name = match argument.get_long() {
+            Some(long) => format!("\\-\\-{}", long.replace('-', "\\-")),
+            None => argument.get_id().as_str().to_uppercase(),
+        };
+        let help = argument.get_help().map(plain).unwrap_or_default();
+        text.push_str(&format!("\\fB{name}\\fR: {help}.\n"));
+    }
+    text
 }

@@ -3,25 +3,36 @@
 use super::arguments::RunArgs;
 use super::{Cli, CliError, Exit, workdir};
 use crate::config::{Log, LogFormat};
+use crate::daemon::backup::{BootError, FirstBoot};
 use crate::daemon::datadir::DatadirError;
-use crate::daemon::reload::Accepted;
+use crate::daemon::logging;
+use crate::daemon::reload::{Accepted, Reader};
 use crate::daemon::service::{self, Options, StartError};
 use crate::daemon::watcher::Watcher;
-use crate::daemon::{logging, reload, workdir as reader};
+use crate::daemon::workdir::{Reread, process_environment};
 
 /// Threads that work on connections: one would do for the traffic, the second keeps the loop going while one verifies a key.
 const WORKERS: usize = 2;
 
 /// Runs until a signal.
 pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
-    let (workdir, environment) = (workdir::path(cli), reader::process_environment());
+    let (workdir, environment) = (workdir::path(cli), process_environment());
     // Watched before it is read, so that no change falls in between.
     let watcher = Watcher::start(&workdir);
-    let first = reload::read(&workdir, environment.clone());
+    let mut reader = Reader::default();
+    let first = reader.read(&workdir, environment.clone(), Reread::Everything);
     let log = logging::install(&log_settings(cli, first.as_ref().ok()))
         .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
-    let options =
-        Options { workdir, watcher, first, datadir: workdir::datadir(cli), strict: arguments.strict, environment };
+    let options = Options {
+        workdir,
+        watcher,
+        reader,
+        first,
+        datadir: workdir::datadir(cli),
+        strict: arguments.strict,
+        environment,
+        first_boot: first_boot(arguments)?,
+    };
     logging::log_panics();
     // `-v` is for this process and is not undone by a reload.
     let log = (cli.verbose == 0).then_some(log);
@@ -50,9 +61,15 @@ fn raise_open_files() {
     }
 }
 
+fn first_boot(arguments: &RunArgs) -> Result<FirstBoot, CliError> {
+    let variable = std::env::var("TGSIGND_FIRST_BOOT").ok();
+    FirstBoot::new(arguments.first_boot, variable.as_deref(), chrono::Utc::now())
+        .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))
+}
+
 fn exit(error: &StartError) -> Exit {
     match error {
-        StartError::Configuration(_) => Exit::Configuration,
+        StartError::Configuration(_) | StartError::Backup(BootError::Configuration(_)) => Exit::Configuration,
         StartError::Datadir(DatadirError::Locked(_)) => Exit::TryAgain,
         _ => Exit::Failure,
     }

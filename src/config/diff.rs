@@ -20,12 +20,21 @@ pub struct Changes<N> {
 
 impl<N: Ord + Clone> Changes<N> {
     fn between<T>(old: &BTreeMap<N, Arc<T>>, new: &BTreeMap<N, Arc<T>>, same: impl Fn(&T, &T) -> bool) -> Self {
-        let only_in = |one: &BTreeMap<N, Arc<T>>, other: &BTreeMap<N, Arc<T>>| {
-            one.keys().filter(|name| !other.contains_key(name)).cloned().collect()
-        };
-        let differs =
-            |(name, task): (&N, &Arc<T>)| old.get(name).is_some_and(|old| !same(old, task)).then(|| name.clone());
-        Self { added: only_in(new, old), removed: only_in(old, new), changed: new.iter().filter_map(differs).collect() }
+        let (mut added, mut removed, mut changed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut before = old.iter().peekable();
+        // Both are in the order of their names.
+        for (name, value) in new {
+            while let Some((gone, _)) = before.next_if(|(known, _)| *known < name) {
+                removed.push(gone.clone());
+            }
+            match before.next_if(|(known, _)| *known == name) {
+                None => added.push(name.clone()),
+                Some((_, known)) if Arc::ptr_eq(known, value) || same(known, value) => {}
+                Some(_) => changed.push(name.clone()),
+            }
+        }
+        removed.extend(before.map(|(gone, _)| gone.clone()));
+        Self { added, removed, changed }
     }
 
     /// Whether nothing changed.
@@ -50,9 +59,6 @@ pub struct Diff {
 impl Diff {
     /// The way from `old` to `new`.
     pub fn between(old: &Snapshot, new: &Snapshot) -> Self {
-        let changed = |candidates: &[(&'static str, bool)]| {
-            candidates.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect()
-        };
         Self {
             tasks: Changes::between(&old.tasks, &new.tasks, |old: &Task, new| old.fingerprint == new.fingerprint),
             accounts: Changes::between(&old.accounts, &new.accounts, |old: &Account, new| old == new),
@@ -62,21 +68,29 @@ impl Diff {
                 ("[telegram] connect", old.telegram.connect != new.telegram.connect),
                 ("[history]", old.history != new.history),
                 ("[ai]", old.ai != new.ai),
-                ("[backup]", old.backup != new.backup),
             ]),
-            restart_needed: changed(&[
-                ("[telegram] test_data_centres", old.telegram.test_data_centres != new.telegram.test_data_centres),
-                ("[http] listen", old.http.listen != new.http.listen),
-                ("the credentials of the listener", old.http.guard != new.http.guard),
-                ("[log]", old.log != new.log),
-            ]),
+            restart_needed: Self::restart_needed(old, new),
         }
+    }
+
+    /// Settings that differ and apply at the next start.
+    pub fn restart_needed(old: &Snapshot, new: &Snapshot) -> Vec<&'static str> {
+        changed(&[
+            ("[telegram] test_data_centres", old.telegram.test_data_centres != new.telegram.test_data_centres),
+            ("[http] listen", old.http.listen != new.http.listen),
+            ("the credentials of the listener", old.http.guard != new.http.guard),
+            ("[log]", old.log != new.log),
+        ])
     }
 
     /// Whether both configurations mean the same.
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty() && self.accounts.is_empty() && self.settings.is_empty() && self.restart_needed.is_empty()
     }
+}
+
+fn changed(candidates: &[(&'static str, bool)]) -> Vec<&'static str> {
+    candidates.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect()
 }
 
 impl fmt::Display for Diff {

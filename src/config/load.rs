@@ -50,7 +50,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<Diagnostic>> {
 }
 
 /// The texts, and whether each could be read.
-fn documents(sources: &Sources) -> Vec<(Document<'_>, bool)> {
+pub(super) fn documents(sources: &Sources) -> Vec<(Document<'_>, bool)> {
     let files = sources.files.iter().map(|(name, content)| match content {
         FileContent::Bytes(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => (Document::new(name, text), true),
@@ -83,7 +83,7 @@ fn documents(sources: &Sources) -> Vec<(Document<'_>, bool)> {
 }
 
 /// The table of a document that can be read and says something.
-fn table<'a>(document: &Document<'a>, readable: bool) -> Option<Spanned<DeTable<'a>>> {
+pub(super) fn table<'a>(document: &Document<'a>, readable: bool) -> Option<Spanned<DeTable<'a>>> {
     let table = document.parse().filter(|_| readable)?;
     if table.get_ref().is_empty() {
         let hint = "to delete what was in it, delete the file";
@@ -164,7 +164,7 @@ fn snapshot<'a>(
 }
 
 /// A row that is gone is a slot that looks as if it had never been claimed.
-fn keep_runs_while_they_matter(task: &Task, place: Place<'_>, history: &History) {
+pub(super) fn keep_runs_while_they_matter(task: &Task, place: Place<'_>, history: &History) {
     if let MissedPolicy::RunOnce { within } = task.timing.missed
         && within > history.runs
     {
@@ -175,21 +175,21 @@ fn keep_runs_while_they_matter(task: &Task, place: Place<'_>, history: &History)
 }
 
 /// A table and the place of its name.
-type Placed<'a> = (TableReader<'a>, Place<'a>);
+pub(super) type Placed<'a> = (TableReader<'a>, Place<'a>);
 
 /// An account or a task by its name; without a table, what stands there is something else.
-type Named<'a> = BTreeMap<&'a str, (Option<TableReader<'a>>, Place<'a>)>;
+pub(super) type Named<'a> = BTreeMap<&'a str, (Option<TableReader<'a>>, Place<'a>)>;
 
 /// What all documents say together.
 #[derive(Default)]
-struct Merged<'a> {
-    settings: BTreeMap<&'static str, Placed<'a>>,
+pub(super) struct Merged<'a> {
+    pub(super) settings: BTreeMap<&'static str, Placed<'a>>,
     accounts: Named<'a>,
-    tasks: Named<'a>,
+    pub(super) tasks: Named<'a>,
 }
 
 impl<'a> Merged<'a> {
-    fn add(&mut self, document: &'a Document<'a>, table: &'a Spanned<DeTable<'a>>, needs_version: bool) {
+    pub(super) fn add(&mut self, document: &'a Document<'a>, table: &'a Spanned<DeTable<'a>>, needs_version: bool) {
         let is_settings = document.name() == SETTINGS_FILE || document.name() == VARIABLE_AS_FILE;
         let mut file = TableReader::of_document(document, table, &keys::FILE);
         match file.take("version") {

@@ -7,11 +7,12 @@
 //! | `diagnostic`, `suggest` | what a finding looks like, and "did you mean …?" |
 //! | `document`, `reader` | TOML with positions; values are taken by the shape that `keys` gives them |
 //! | `validate` | values become the parts of a [`Snapshot`], every error is collected |
-//! | `load` | the way from sources to a snapshot |
+//! | `load`, `again` | the way from sources to a snapshot, the first time and after an edit |
 //! | `snapshot`, `secret` | the valid model |
 //! | `diff` | what changed between two snapshots |
 //! | `schema` | the JSON Schema of the files |
 
+mod again;
 mod diagnostic;
 mod diff;
 mod document;
@@ -25,6 +26,7 @@ mod source;
 mod suggest;
 mod validate;
 
+pub use again::Loader;
 pub use diagnostic::{Diagnostic, Related, Severity};
 pub use diff::{Changes, Diff};
 pub use load::{Loaded, load};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
+use crate::backup::place::{Recovered, RestoreError, recover};
 use crate::kernel::record::Instance;
 use crate::ledger::{DirectoryLock, LedgerError, LedgerHandle, LockError, SqliteLedger};
 
@@ -33,6 +34,9 @@ pub enum DatadirError {
     /// The database.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A restore that was stopped.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
 }
 
 /// A data directory that this process owns.
@@ -44,7 +48,7 @@ pub struct Datadir {
     pub ledger: LedgerHandle,
     /// What was drawn when it was created.
     pub instance: Instance,
-    _lock: DirectoryLock,
+    lock: DirectoryLock,
 }
 
 /// The lock file of a data directory.
@@ -81,16 +85,51 @@ pub fn prepare(path: &Path) -> Result<(), DatadirError> {
     Ok(())
 }
 
+/// A data directory that this process owns and whose ledger is not open.
+#[derive(Debug)]
+pub struct LockedDatadir {
+    path: PathBuf,
+    lock: DirectoryLock,
+}
+
+impl LockedDatadir {
+    /// Takes the data directory for this process. What an interrupted restore left is finished or removed.
+    pub fn take(path: &Path) -> Result<Self, DatadirError> {
+        prepare(path)?;
+        let lock = DirectoryLock::acquire(&lock_file(path))?;
+        match recover(path)? {
+            Recovered::Nothing => {}
+            Recovered::Discarded => {
+                warn!("a restore had been stopped before it changed anything; its files were removed")
+            }
+            Recovered::Finished => warn!("a restore had been stopped in the middle, and was finished"),
+        }
+        Ok(Self { path: path.to_owned(), lock })
+    }
+
+    /// Opens its ledger.
+    pub async fn open(self) -> Result<Datadir, DatadirError> {
+        let Self { path, lock } = self;
+        // A restore may have brought less than there has to be.
+        prepare(&path)?;
+        let file = database(&path);
+        let engine = SqliteLedger::open(&file)?;
+        let ledger =
+            LedgerHandle::start(engine, &file).map_err(|error| DatadirError::Folder { path: path.clone(), error })?;
+        let instance = ledger.instance().await?;
+        Ok(Datadir { path, ledger, instance, lock })
+    }
+}
+
 impl Datadir {
     /// Takes the data directory for this process and opens its ledger.
     pub async fn open(path: &Path) -> Result<Self, DatadirError> {
-        prepare(path)?;
-        let lock = DirectoryLock::acquire(&lock_file(path))?;
-        let file = database(path);
-        let engine = SqliteLedger::open(&file)?;
-        let ledger = LedgerHandle::start(engine, &file)
-            .map_err(|error| DatadirError::Folder { path: path.to_owned(), error })?;
-        let instance = ledger.instance().await?;
-        Ok(Self { path: path.to_owned(), ledger, instance, _lock: lock })
+        LockedDatadir::take(path)?.open().await
+    }
+
+    /// Closes the ledger and keeps the data directory.
+    pub async fn close(self) -> Result<LockedDatadir, LedgerError> {
+        self.ledger.close().await?;
+        Ok(LockedDatadir { path: self.path, lock: self.lock })
     }
 }

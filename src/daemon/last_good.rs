@@ -5,6 +5,10 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tracing::warn;
 
 use super::workdir::{self, WorkdirError};
 use crate::config::{FileContent, Sources};
@@ -27,7 +31,11 @@ pub fn keep(datadir: &Path, sources: &Sources) -> io::Result<()> {
         if let Some((subfolder, _)) = name.split_once('/') {
             make_folder(&new.join(subfolder))?;
         }
-        write(&new.join(name), bytes)?;
+        // What did not change is on the disk already.
+        let same = fs::read(kept.join(name)).is_ok_and(|known| known == *bytes);
+        if !same || fs::hard_link(kept.join(name), new.join(name)).is_err() {
+            write(&new.join(name), bytes)?;
+        }
     }
     if let Some(text) = sources.environment.get(VARIABLE) {
         write(&new.join(VARIABLE_FILE), text.as_bytes())?;
@@ -40,6 +48,18 @@ pub fn keep(datadir: &Path, sources: &Sources) -> io::Result<()> {
     fs::rename(&new, &kept)?;
     fs::File::open(datadir.join("state"))?.sync_all()?;
     remove(&old)
+}
+
+/// Keeps one configuration after the other, and of several that wait only the newest. Ends with the channel.
+pub async fn keep_newest(datadir: PathBuf, mut newest: watch::Receiver<Option<Arc<Sources>>>) {
+    while newest.changed().await.is_ok() {
+        let Some(sources) = newest.borrow_and_update().clone() else { continue };
+        let datadir = datadir.clone();
+        let kept = tokio::task::spawn_blocking(move || keep(&datadir, &sources)).await;
+        if let Ok(Err(error)) = kept {
+            warn!(%error, "the configuration could not be kept in state/last-good");
+        }
+    }
 }
 
 /// What was kept, read with the process's other variables; `None` when nothing was.

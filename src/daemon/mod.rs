@@ -10,6 +10,7 @@
 //! | [`ticker`] | wakes the loop at the kernel's deadline |
 //! | [`secrets`] | reads what secret references point to |
 //! | [`backup_setup`] | from the configuration to an engine of the backup |
+//! | [`backup`] | when the copy on the WebDAV server is made, and who may sign in |
 //! | [`backup_formats`] | sessions and ledgers, explained to the backup |
 //! | [`control`] | the socket through which commands reach the daemon |
 
@@ -23,6 +24,7 @@ pub mod account;
 mod advice;
 pub mod alone;
 mod attempt;
+pub mod backup;
 pub mod backup_formats;
 pub mod backup_setup;
 pub mod control;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::config::{self, Account, Severity, Snapshot, Sources};
+use crate::config::{Account, Loader, Severity, Snapshot, Sources};
 use crate::daemon::account::Reach;
-use crate::daemon::workdir::{self, WorkdirError};
+use crate::daemon::workdir::{self, Reread, WorkdirError};
 use crate::telegram::connection::Settings;
 use crate::telegram::data_centre::DataCentres;
 
@@ -18,7 +19,7 @@ pub struct Accepted {
     /// The configuration.
     pub snapshot: Snapshot,
     /// What it was made from.
-    pub sources: Sources,
+    pub sources: Arc<Sources>,
     /// What is unwise about it, one line each.
     pub warnings: Vec<String>,
 }
@@ -27,25 +28,57 @@ pub struct Accepted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected(pub Vec<String>);
 
-/// Reads and checks the workdir as a whole.
+/// Reads and checks a workdir again and again; files that did not change are neither read nor parsed twice.
+#[derive(Debug, Default)]
+pub struct Reader {
+    files: workdir::Reader,
+    loader: Loader,
+}
+
+impl Reader {
+    /// Reads and checks the workdir as a whole.
+    pub fn read(
+        &mut self,
+        workdir: &Path,
+        environment: BTreeMap<String, String>,
+        reread: Reread,
+    ) -> Result<Accepted, Rejected> {
+        let sources = self.files.read(workdir, environment, reread);
+        self.accept(sources.map_err(|error| Rejected(vec![error.to_string()]))?)
+    }
+
+    fn accept(&mut self, sources: Arc<Sources>) -> Result<Accepted, Rejected> {
+        let loaded = self.loader.load(&sources).map_err(|findings| {
+            let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+            Rejected(errors.map(ToString::to_string).collect())
+        })?;
+        if !loaded.snapshot.accounts.is_empty() && api_id(&loaded.snapshot).is_none() {
+            let advice = "api_id and api_hash are missing: get your own at https://my.telegram.org and write them under \
+                          [telegram] in tgsignd.toml, or set TG_API_ID and TG_API_HASH";
+            return Err(Rejected(vec![advice.to_owned()]));
+        }
+        let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
+        Ok(Accepted { snapshot: loaded.snapshot, sources, warnings })
+    }
+}
+
+/// Reads and checks the workdir once.
 pub fn read(workdir: &Path, environment: BTreeMap<String, String>) -> Result<Accepted, Rejected> {
-    accept(workdir::read(workdir, environment))
+    Reader::default().read(workdir, environment, Reread::Everything)
 }
 
 /// Checks what was read.
 pub fn accept(sources: Result<Sources, WorkdirError>) -> Result<Accepted, Rejected> {
     let sources = sources.map_err(|error| Rejected(vec![error.to_string()]))?;
-    let loaded = config::load(&sources).map_err(|findings| {
-        let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
-        Rejected(errors.map(ToString::to_string).collect())
-    })?;
-    if !loaded.snapshot.accounts.is_empty() && api_id(&loaded.snapshot).is_none() {
-        let advice = "api_id and api_hash are missing: get your own at https://my.telegram.org and write them under \
-                      [telegram] in tgsignd.toml, or set TG_API_ID and TG_API_HASH";
-        return Err(Rejected(vec![advice.to_owned()]));
-    }
-    let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
-    Ok(Accepted { snapshot: loaded.snapshot, sources, warnings })
+    Reader::default().accept(Arc::new(sources))
+}
+
+/// What the environment says alone, without any file; `None` when even that has errors.
+pub fn of_environment(environment: &BTreeMap<String, String>) -> Option<Snapshot> {
+    let mut environment = environment.clone();
+    environment.entry("TGSIGND_CONFIG".to_owned()).or_insert_with(|| "version = 1".to_owned());
+    let sources = Sources { files: BTreeMap::new(), environment };
+    Loader::default().load(&Arc::new(sources)).ok().map(|loaded| loaded.snapshot)
 }
 
 /// The `api_id` to connect with; `None` when the user has to get one first.

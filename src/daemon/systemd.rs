@@ -27,6 +27,11 @@ pub(super) fn watchdog() {
     tell(&[NotifyState::Watchdog]);
 }
 
+/// The start, or the end, takes longer than the unit allows: at least that long from now on.
+pub(super) fn extend_start(by: std::time::Duration) {
+    tell(&[NotifyState::ExtendTimeoutUsec(u32::try_from(by.as_micros()).unwrap_or(u32::MAX))]);
+}
+
 /// The line of `systemctl status`.
 pub(super) fn status(text: &str) {
     tell(&[NotifyState::Status(text)]);

@@ -8,10 +8,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::workdir::Reread;
 use crate::kernel::status::{WatcherBackend, WatcherStatus};
 
 /// Quiet time after the last event before the workdir is read: an editor is done with its renames by then.
-const QUIET: Duration = Duration::from_millis(250);
+pub const QUIET: Duration = Duration::from_millis(250);
 
 /// Events without a pause do not put the reading off for longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -81,8 +82,9 @@ impl Watcher {
         self.next_rescan = self.next_rescan.min(Instant::now() + delay);
     }
 
-    /// Returns when the workdir has to be read. Can be cancelled and called again.
-    pub async fn changed(&mut self) {
+    /// Returns when the workdir has to be read: what changed after an event, everything now and then in any case. Can be
+    /// cancelled and called again.
+    pub async fn changed(&mut self) -> Reread {
         loop {
             let due = self.since.map(|(first, last)| (last + QUIET).min(first + LONGEST_WAIT));
             let wake = due.map_or(self.next_rescan, |due| due.min(self.next_rescan));
@@ -96,7 +98,10 @@ impl Watcher {
                         self.inotify = None;
                     }
                 }
-                () = tokio::time::sleep_until(wake) => return,
+                () = tokio::time::sleep_until(wake) => {
+                    let everything = wake == self.next_rescan;
+                    return if everything { Reread::Everything } else { Reread::Changed };
+                }
             }
         }
     }

@@ -50,7 +50,8 @@ pub fn of(status: &Status, now: DateTime<Utc>) -> Health {
     let configuration = configuration(status);
     let ledger = ledger(status);
     let live = turns.status != Level::Fail;
-    let ready = live && !status.shutting_down && configuration.status != Level::Fail && ledger.status != Level::Fail;
+    let complete = configuration.status != Level::Fail && ledger.status != Level::Fail;
+    let ready = live && !status.shutting_down && (complete || is_taking_over(status));
     let components =
         vec![turns, configuration, ledger, watcher(status), backup(status), telegram(status, now), tasks(status)];
     let worst = components.iter().map(|component| component.status).max().unwrap_or(Level::Pass);
@@ -63,6 +64,11 @@ fn component<const N: usize>(name: &'static str, reasons: [(bool, Level, String)
         Some((_, status, reason)) => Component { name, status, reason: Some(reason) },
         None => Component { name, status: Level::Pass, reason: None },
     }
+}
+
+/// A platform ends the process before only when this one is ready, and this one waits for that end.
+fn is_taking_over(status: &Status) -> bool {
+    status.backup.as_ref().is_some_and(|backup| backup.role == BackupRole::TakingOver && backup.error.is_none())
 }
 
 fn turning(status: &Status, now: DateTime<Utc>) -> Component {

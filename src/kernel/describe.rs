@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use super::agenda::PairKey;
 use super::engine::Kernel;
 use super::record::{Position, RunRecord};
-use super::status::{LastRun, MissedReason, NextRun, PairStatus, TaskStatus};
+use super::status::{DelayedReason, LastRun, MissedReason, NextRun, PairStatus, SkippedReason, TaskStatus};
 use crate::config::{Snapshot, Task};
 use crate::names::{AccountName, TaskName};
 use crate::script::{Amount, Outcome};
@@ -14,12 +17,16 @@ use crate::script::{Amount, Outcome};
 /// The evidence in `status` and in alarms is one line of a terminal.
 const EVIDENCE_CHARACTERS: usize = 120;
 
+/// Slots that are looked at for the interval of a task: a week of days and one more.
+const SLOTS_OF_INTERVAL: usize = 8;
+
 impl Kernel {
     /// A task that is new or was changed; counters of what stays go on.
-    pub(super) fn describe(&mut self, task: &Task) {
+    pub(super) fn describe(&mut self, now: DateTime<Utc>, task: &Task, in_detail: bool) {
         let statuses = Arc::make_mut(&mut self.status.tasks);
         let status = Arc::make_mut(statuses.entry(task.name.clone()).or_default());
         status.enabled = task.enabled;
+        status.interval = if in_detail && task.enabled { interval(task, now) } else { None };
         let stays: BTreeSet<&AccountName> = task.accounts.iter().collect();
         status.accounts.retain(|name, _| stays.contains(name));
         for account in &task.accounts {
@@ -83,6 +90,22 @@ impl Kernel {
         }
     }
 
+    pub(super) fn count_skipped(&mut self, key: &PairKey, reason: SkippedReason, slots: usize) {
+        if slots == 0 {
+            return;
+        }
+        self.count_outcomes(key, Outcome::Skipped, slots);
+        if let Some(task) = self.task_status(&key.0) {
+            *task.skipped.entry(reason).or_default() += slots as u64;
+        }
+    }
+
+    pub(super) fn count_delayed(&mut self, task: &TaskName, reason: DelayedReason) {
+        if let Some(task) = self.task_status(task) {
+            *task.delayed.entry(reason).or_default() += 1;
+        }
+    }
+
     fn count_outcomes(&mut self, key: &PairKey, outcome: Outcome, slots: usize) {
         if let Some(task) = self.task_status(&key.0) {
             *task.outcomes.entry(outcome).or_default() += slots as u64;
@@ -97,6 +120,15 @@ impl Kernel {
     fn pair_status(&mut self, key: &PairKey) -> Option<&mut PairStatus> {
         self.task_status(&key.0)?.accounts.get_mut(&key.1)
     }
+}
+
+/// The longest time between two of the next slots: a task of Monday to Friday rests for three days.
+fn interval(task: &Task, now: DateTime<Utc>) -> Option<Duration> {
+    if let Some(period) = task.timing.schedule.period() {
+        return Some(period);
+    }
+    let slots: Vec<_> = task.timing.slots_between(now, DateTime::<Utc>::MAX_UTC).take(SLOTS_OF_INTERVAL).collect();
+    slots.windows(2).filter_map(|pair| (pair[1].instant() - pair[0].instant()).to_std().ok()).max()
 }
 
 fn seeded(position: Option<&Position>) -> PairStatus {

@@ -9,7 +9,7 @@ use super::engine::Kernel;
 use super::order::{Alarm, Effect, RunOrder, Work};
 use super::pair::MISFIRE_GRACE;
 use super::record::{NotRun, Trigger};
-use super::status::MissedReason;
+use super::status::{DelayedReason, MissedReason, SkippedReason};
 use crate::names::{RunId, RunKey, Slot};
 use crate::schedule::LostSlots;
 use crate::script::Outcome;
@@ -43,17 +43,22 @@ impl Kernel {
             // The machine slept, or the clock was put forward: the missed-run policy decides.
             return self.plan(now, key);
         }
+        let rested = if planned.ends_a_night { pair.unhandled_before(slot) } else { LostSlots::default() };
         pair.handled(slot);
         let done_today = pair.is_done_today(now);
         let task = Arc::clone(&pair.task);
-        let mut effects = Vec::new();
+        let mut effects = self.rest(key, &rested);
         if done_today {
-            effects.push(self.skip(key, slot, "it was done before today, and once a day is enough"));
+            let reason = "it was done before today, and once a day is enough";
+            effects.push(self.skip(key, slot, SkippedReason::Done, reason));
         } else if let Some(running) = self.lanes.get(&key.1).and_then(|lane| lane.runs(&key.0)) {
             let reason = format!("the run of {} is still going on", running.key.slot);
-            effects.push(self.skip(key, slot, &reason));
+            effects.push(self.skip(key, slot, SkippedReason::Overlap, &reason));
         } else {
             effects.extend(self.make_way(key, slot));
+            if planned.rested {
+                self.count_delayed(&key.0, DelayedReason::Quiet);
+            }
             if let Some(pair) = self.pairs.get_mut(key) {
                 pair.fired = Some((slot, planned.at));
             }
@@ -67,6 +72,14 @@ impl Kernel {
         }
         effects.extend(self.plan(now, key));
         effects
+    }
+
+    /// Slots of quiet hours that are over and in which a later one is run.
+    fn rest(&mut self, key: &PairKey, rested: &LostSlots) -> Vec<Effect> {
+        let reason = "the account rested; the last slot of the night runs when it is over";
+        self.count_skipped(key, SkippedReason::Quiet, rested.count - rested.newest.len());
+        let skip = |slot: &Slot| self.skip(key, *slot, SkippedReason::Quiet, reason);
+        rested.newest.iter().map(skip).collect()
     }
 
     /// What an earlier slot of the pair still has to come makes way for `slot`.
@@ -144,9 +157,6 @@ impl Kernel {
             self.agenda.add(planned.at, Item::Slot(key.clone(), planned.slot));
         }
         let mut effects = Vec::new();
-        for slot in plan.rested.newest {
-            effects.push(self.skip(key, slot, "the account rests; the last slot of the night runs when it is over"));
-        }
         if let Some(reason) = plan.reason {
             effects.extend(self.lose(key, &plan.lost, reason, plan.late));
         }

@@ -1,6 +1,6 @@
 //! One account: what it does, what waits for it, and how much it has begun.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -38,6 +38,8 @@ pub(super) struct Lane {
     /// Not given yet; at most one a task.
     waiting: BTreeMap<Ticket, Running>,
     tickets: BTreeMap<TaskName, Ticket>,
+    /// Of those that wait, the ones that were held up by quiet hours or the budget.
+    held_up: BTreeSet<TaskName>,
     /// What a crash left in the middle: it goes before everything else.
     cut_off: VecDeque<Running>,
     /// What an actor that died was doing, until the ledger has told how far that got.
@@ -76,8 +78,14 @@ impl Lane {
         self.waiting.insert(ticket, waiting);
     }
 
+    /// The order of a task is held up; `true` for the first time.
+    pub(super) fn hold_up(&mut self, task: &TaskName) -> bool {
+        !self.held_up.contains(task) && self.held_up.insert(task.clone())
+    }
+
     /// The order of a task leaves the queue, unless it is half done.
     pub(super) fn withdraw(&mut self, task: &TaskName) -> Option<RunOrder> {
+        self.held_up.remove(task);
         let ticket = self.tickets.remove(task)?;
         self.waiting.remove(&ticket).map(|waiting| waiting.order)
     }
@@ -95,6 +103,7 @@ impl Lane {
         }
         let ticket = self.waiting.iter().find(|(_, waiting)| !held_up(&waiting.order))?.0.clone();
         self.tickets.remove(&ticket.task);
+        self.held_up.remove(&ticket.task);
         self.waiting.remove(&ticket)
     }
 

@@ -10,6 +10,7 @@ use super::engine::Kernel;
 use super::order::{Effect, RunOrder, Work};
 use super::pair::{Pair, Waiting};
 use super::record::{ClaimHistory, NotRun, RunRecord};
+use super::status::{DETAILED_TASKS, SkippedReason};
 use crate::config::{Snapshot, Task};
 use crate::names::{RunKey, Slot};
 use crate::script::Outcome;
@@ -37,7 +38,7 @@ impl Kernel {
         for task in snapshot.tasks.values() {
             let known = before.as_ref().and_then(|before| before.tasks.get(&task.name));
             if known.is_none_or(|known| known.fingerprint != task.fingerprint) {
-                self.describe(task);
+                self.describe(now, task, snapshot.tasks.len() <= DETAILED_TASKS);
                 effects.extend(self.adopt(now, task, active_since));
             }
         }
@@ -62,7 +63,7 @@ impl Kernel {
             let key = (task.name.clone(), account.clone());
             let Some(pair) = self.pairs.remove(&key) else { continue };
             for slot in pair.due(now).newest {
-                effects.push(self.skip(&key, slot, TASK_CHANGED));
+                effects.push(self.skip(&key, slot, SkippedReason::TaskChanged, TASK_CHANGED));
             }
             let lane = self.lanes.get_mut(account);
             let orders = lane.map(|lane| [lane.withdraw(&task.name), lane.withdraw_cut_off(&task.name)]);
@@ -81,7 +82,7 @@ impl Kernel {
     fn withdrawn(&mut self, order: RunOrder) -> Vec<Effect> {
         let key = (order.key.task.clone(), order.key.account.clone());
         match order.work {
-            Work::First => vec![self.skip(&key, order.key.slot, TASK_CHANGED)],
+            Work::First => vec![self.skip(&key, order.key.slot, SkippedReason::TaskChanged, TASK_CHANGED)],
             Work::Again { last, .. } => self.close(&key, *last, false),
             Work::Review { last, left_behind, .. } => match (last, left_behind) {
                 (Some(last), _) => self.close(&key, *last, false),
@@ -105,7 +106,7 @@ impl Kernel {
             if let Some(pair) = self.pairs.get_mut(&key) {
                 let (carried, dropped) = pair.change(Arc::clone(task), index, since, now);
                 for slot in dropped {
-                    effects.push(self.skip(&key, slot, TASK_CHANGED));
+                    effects.push(self.skip(&key, slot, SkippedReason::TaskChanged, TASK_CHANGED));
                 }
                 if let Some(slot) = carried {
                     self.agenda.add(now, Item::Slot(key.clone(), slot));
@@ -188,8 +189,8 @@ impl Kernel {
     }
 
     /// A slot that is left out on purpose.
-    pub(super) fn skip(&mut self, key: &PairKey, slot: Slot, reason: &str) -> Effect {
-        self.count(key, Outcome::Skipped);
+    pub(super) fn skip(&mut self, key: &PairKey, slot: Slot, why: SkippedReason, reason: &str) -> Effect {
+        self.count_skipped(key, why, 1);
         let key = RunKey { task: key.0.clone(), account: key.1.clone(), slot };
         Effect::NotRun { key, what: NotRun::Skipped, reason: reason.to_owned() }
     }

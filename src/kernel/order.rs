@@ -83,6 +83,13 @@ pub enum Work {
     },
 }
 
+impl Work {
+    /// Whether nothing was done for the slot yet.
+    pub(super) fn is_first(&self) -> bool {
+        matches!(self, Self::First)
+    }
+}
+
 impl RunOrder {
     /// Whether it is in the middle of something that a crash cut off.
     pub fn is_left_behind(&self) -> bool {
@@ -130,6 +137,12 @@ pub enum Alarm {
 }
 
 impl Alarm {
+    /// Every [`kind`](Self::kind).
+    pub fn kinds() -> impl Iterator<Item = &'static str> {
+        let not_done = Outcome::ALL.into_iter().filter(|outcome| !outcome.is_done()).map(Outcome::as_str);
+        not_done.chain(["deadline", "logged_out"])
+    }
+
     /// The word used in metrics.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -27,6 +27,10 @@ pub(super) struct Planned {
     pub(super) at: DateTime<Utc>,
     /// It passed while the daemon could not run it, and is made up for.
     pub(super) late: bool,
+    /// The account's quiet hours put it off.
+    pub(super) rested: bool,
+    /// Earlier slots of the same quiet hours give way to it.
+    pub(super) ends_a_night: bool,
 }
 
 impl Planned {
@@ -62,15 +66,18 @@ pub(super) struct Pair {
     pub(super) to_delete: Option<(RunId, Vec<i32>)>,
 }
 
-/// What planning found out about slots that passed, or will pass in quiet hours.
+/// What planning found out about slots that passed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) late: Option<Slot>,
     pub(super) lost: LostSlots,
     /// Why they are lost; without lost slots it means nothing.
     pub(super) reason: Option<MissedReason>,
-    /// Slots that a later one of the same night stands for.
-    pub(super) rested: LostSlots,
+}
+
+/// The first whole second after an instant: the first that can be a slot after it.
+fn second_after(instant: DateTime<Utc>) -> DateTime<Utc> {
+    Slot::at(instant).instant() + SECOND
 }
 
 impl Pair {
@@ -123,7 +130,12 @@ impl Pair {
 
     /// The slots that have come and are not handled.
     pub(super) fn due(&self, now: DateTime<Utc>) -> LostSlots {
-        LostSlots::between(&self.timing(), self.floor + SECOND, now + SECOND)
+        LostSlots::between(&self.timing(), second_after(self.floor), second_after(now))
+    }
+
+    /// The slots before this one that are not handled.
+    pub(super) fn unhandled_before(&self, slot: Slot) -> LostSlots {
+        self.due(slot.instant() - SECOND)
     }
 
     /// Where the pair stands when its task goes; it may come back.
@@ -182,7 +194,7 @@ impl Pair {
         };
         let handled = self.handled.map(Slot::instant);
         // Without a past, the first slot is the one after the floor.
-        let anchor = self.success_at.max(handled).unwrap_or(self.floor + SECOND - period);
+        let anchor = self.success_at.max(handled).unwrap_or(second_after(self.floor) - period);
         Cow::Owned(Timing { schedule: timing.schedule.anchored(anchor), ..timing.clone() })
     }
 
@@ -192,12 +204,18 @@ impl Pair {
         let place = Place { task: &key.0, account: &key.1, index: self.index, quiet };
         let fire_at = |slot| schedule::fire_at(seed, place, slot, &timing);
         let wanted = |slot| schedule::fire_at(seed, Place { quiet: None, ..place }, slot, &timing);
+        // Of the slots of one night, the last one runs at its end. The others are not handled before it comes: until then
+        // the schedule or the quiet hours may change.
+        let last_of_night = |first: Slot| {
+            let end = quiet.and_then(|quiet| quiet.end(timing.zone, wanted(first)));
+            end.and_then(|end| timing.last_at_or_before(end, first.instant())).unwrap_or(first)
+        };
         let mut plan = Plan::default();
         let Some(mut first) = timing.next_after(self.floor) else {
             self.planned = None;
             return plan;
         };
-        if fire_at(first) + MISFIRE_GRACE < now {
+        if fire_at(last_of_night(first)) + MISFIRE_GRACE < now {
             let missed = schedule::missed(&timing, self.floor, now, |slot| fire_at(slot) + MISFIRE_GRACE);
             plan.late = missed.run_late;
             plan.reason = Some(match (missed.run_late, timing.missed) {
@@ -219,17 +237,10 @@ impl Pair {
             };
             first = next;
         }
-        // Of the slots of one night, the last one runs at its end.
-        if let Some(end) = quiet.and_then(|quiet| quiet.end(timing.zone, wanted(first)))
-            && let Some(last) = timing.last_at_or_before(end, first.instant()).filter(|last| *last > first)
-        {
-            plan.rested = LostSlots::between(&timing, first.instant(), last.instant());
-            if let Some(newest) = plan.rested.newest.last() {
-                self.handled(*newest);
-            }
-            first = last;
-        }
-        self.planned = Some(Planned { slot: first, at: fire_at(first), late: false });
+        let slot = last_of_night(first);
+        let at = fire_at(slot);
+        let (rested, ends_a_night) = (at > wanted(slot), slot > first);
+        self.planned = Some(Planned { slot, at, late: false, rested, ends_a_night });
         plan
     }
 
@@ -245,6 +256,6 @@ impl Pair {
         let spread = now + (wanted - slot.instant());
         let in_time = self.window_end(slot).map_or(spread, |last| spread.min(last)).max(now);
         let at = quiet.and_then(|quiet| quiet.end(timing.zone, in_time)).unwrap_or(in_time);
-        Planned { slot, at, late: true }
+        Planned { slot, at, late: true, rested: at > in_time, ends_a_night: false }
     }
 }

@@ -8,8 +8,8 @@ use super::lane::{Lane, Running};
 use super::order::{Alarm, Effect, RunOrder, Work};
 use super::pair::MISFIRE_GRACE;
 use super::record::{NotRun, Trigger};
-use super::status::MissedReason;
-use crate::names::AccountName;
+use super::status::{DelayedReason, MissedReason};
+use crate::names::{AccountName, TaskName};
 use crate::schedule::MissedPolicy;
 use crate::script::Outcome;
 
@@ -63,6 +63,7 @@ impl Kernel {
         }
         let exhausted = budget.and_then(|budget| lane.exhausted_until(now, budget));
         let mut again: Option<DateTime<Utc>> = None;
+        let mut held_up: Vec<(TaskName, DelayedReason)> = Vec::new();
         // Nearly all tasks of an account share a zone.
         let mut rest: Option<(chrono_tz::Tz, Option<DateTime<Utc>>)> = None;
         let found = lane.take_first(|order| {
@@ -72,15 +73,22 @@ impl Kernel {
                 _ => quiet.and_then(|quiet| quiet.end(zone, now)),
             };
             rest = Some((zone, rested));
-            let Some(until) = rested.max(exhausted.filter(|_| order.counts())) else { return false };
-            let Some(end) = expires_at(order) else {
-                again = Some(again.map_or(until, |again| again.min(until)));
-                return true;
-            };
-            let look = until.min(end + MOMENT);
+            let exhausted = exhausted.filter(|_| order.counts());
+            let Some(until) = rested.max(exhausted) else { return false };
+            let end = expires_at(order);
+            let look = end.map_or(until, |end| until.min(end + MOMENT));
             again = Some(again.map_or(look, |again| again.min(look)));
-            now <= end
+            let is_held_up = end.is_none_or(|end| now <= end);
+            if is_held_up && order.work.is_first() {
+                let reason = if rested >= exhausted { DelayedReason::Quiet } else { DelayedReason::Budget };
+                held_up.push((order.key.task.clone(), reason));
+            }
+            is_held_up
         });
+        held_up.retain(|(task, _)| lane.hold_up(task));
+        for (task, reason) in held_up {
+            self.count_delayed(&task, reason);
+        }
         if let (None, Some(at)) = (&found, again) {
             self.agenda.add(at, Item::Queue(account.clone()));
         }

@@ -5,6 +5,7 @@
 
 mod backup;
 mod histogram;
+mod reason;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::backup::{BackupResult, BackupRole, BackupStatus, BackupTotals, Check, Restored};
 pub use self::histogram::Histogram;
+pub use self::reason::{DelayedReason, MissedReason, SkippedReason};
 use crate::names::{AccountName, RunId, RunKey, Slot, TaskName};
 use crate::script::{Amount, Outcome};
 
@@ -158,6 +160,9 @@ pub struct LedgerSizes {
     pub rows: BTreeMap<String, u64>,
 }
 
+/// With more tasks than this, metrics only show sums and extremes.
+pub const DETAILED_TASKS: usize = 2_000;
+
 /// One configured task.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskStatus {
@@ -169,41 +174,12 @@ pub struct TaskStatus {
     pub outcomes: BTreeMap<Outcome, u64>,
     /// Slots that were missed since the process began, by reason.
     pub missed: BTreeMap<MissedReason, u64>,
-}
-
-/// Why a slot was missed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MissedReason {
-    /// `missed = { policy = "skip" }`.
-    Policy,
-    /// More than the task's window had passed.
-    WindowPassed,
-    /// A later slot of the same task and account is run in its place.
-    Coalesced,
-    /// The account was busy, at rest, out of budget or not reachable through the whole window.
-    AccountUnavailable,
-}
-
-impl MissedReason {
-    /// Every reason.
-    pub const ALL: [Self; 4] = [Self::Policy, Self::WindowPassed, Self::Coalesced, Self::AccountUnavailable];
-
-    /// The word used in the database, in metrics and in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Policy => "policy",
-            Self::WindowPassed => "window_passed",
-            Self::Coalesced => "coalesced",
-            Self::AccountUnavailable => "account_unavailable",
-        }
-    }
-}
-
-impl std::fmt::Display for MissedReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
-    }
+    /// Slots that were left out on purpose since the process began, by reason.
+    pub skipped: BTreeMap<SkippedReason, u64>,
+    /// Runs that were held up since the process began, by reason.
+    pub delayed: BTreeMap<DelayedReason, u64>,
+    /// The longest time between two of the next slots; `None` without two, or when there are more than [`DETAILED_TASKS`].
+    pub interval: Option<std::time::Duration>,
 }
 
 /// One account of one task.

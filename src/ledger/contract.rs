@@ -231,7 +231,9 @@ pub(super) fn a_pair_is_active_since_its_schedule_came(ledger: &mut dyn Ledger) 
     let (a, b) = (pair("a", "daily"), pair("b", "daily"));
     assert_eq!(ledger.active_since(&[a.clone(), b.clone()], at(1)), Ok(vec![at(1), at(1)]));
     assert_eq!(ledger.active_since(&[pair("b", "hourly"), a.clone()], at(2)), Ok(vec![at(2), at(1)]));
+    assert_eq!(ledger.active(), Ok(vec![(a.clone(), at(1)), (pair("b", "hourly"), at(2))]));
     assert_eq!(ledger.active_since(&[], at(3)), Ok(vec![]));
+    assert_eq!(ledger.active(), Ok(vec![]));
     assert_eq!(ledger.active_since(&[a], at(4)), Ok(vec![at(4)]));
 }
 

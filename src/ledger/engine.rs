@@ -51,6 +51,9 @@ pub trait Ledger: Send {
     /// Slots before that are not missed. Pairs that are not listed are forgotten, so this is called with all of them.
     fn active_since(&mut self, pairs: &[ActivePair], now: DateTime<Utc>) -> Result<Vec<DateTime<Utc>>, LedgerError>;
 
+    /// The pairs that were listed last, and since when each has had its schedule.
+    fn active(&mut self) -> Result<Vec<(ActivePair, DateTime<Utc>)>, LedgerError>;
+
     /// Attempts that ended and slots that were not run, the newest first.
     fn runs(&mut self, filter: &RunFilter) -> Result<Vec<RunRecord>, LedgerError>;
 

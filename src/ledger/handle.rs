@@ -94,6 +94,11 @@ impl LedgerHandle {
         self.ask(move |ledger| ledger.active_since(&pairs, now)).await
     }
 
+    /// The pairs that had schedules last; see [`Ledger::active`].
+    pub async fn active(&self) -> Result<Vec<(ActivePair, DateTime<Utc>)>, LedgerError> {
+        self.ask(|ledger| ledger.active()).await
+    }
+
     /// Attempts that ended; see [`Ledger::runs`].
     pub async fn runs(&self, filter: RunFilter) -> Result<Vec<RunRecord>, LedgerError> {
         self.ask(move |ledger| ledger.runs(&filter)).await

@@ -113,7 +113,7 @@ fn the_example_passes_check_without_a_word() {
     fs::copy(root().join("config.example.toml"), workdir.path().join("tgsignd.toml")).unwrap();
     let loaded = config::load(&workdir::read(workdir.path(), BTreeMap::new()).unwrap()).unwrap();
     assert_eq!(loaded.warnings, []);
-    assert_eq!((loaded.snapshot.tasks.len(), loaded.snapshot.accounts.len()), (5, 1));
+    assert_eq!((loaded.snapshot.tasks.len(), loaded.snapshot.accounts.len()), (7, 1));
 }
 
 #[test]

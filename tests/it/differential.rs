@@ -76,13 +76,39 @@ impl Random {
     }
 }
 
-/// Whether the zone's offset changes within the two days around the instant.
-fn beside_a_change(zone: Tz, instant: i64) -> bool {
-    let offset = |seconds: i64| {
-        let instant = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
-        zone.offset_from_utc_datetime(&instant.naive_utc()).fix()
-    };
-    offset(instant - 86_400) != offset(instant + 86_400)
+/// A change of a zone's offset.
+struct Change {
+    /// The first instant with the new offset.
+    at: i64,
+    /// Seconds; positive when the clock is put forward.
+    by: i64,
+}
+
+impl Change {
+    /// The change within a day of the instant.
+    fn beside(zone: Tz, instant: i64) -> Option<Self> {
+        let offset = |seconds: i64| {
+            let instant = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+            i64::from(zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc())
+        };
+        let (mut before, mut at) = (instant - 86_400, instant + 86_400);
+        let by = offset(at) - offset(before);
+        while by != 0 && at - before > 1 {
+            let middle = before.midpoint(at);
+            if offset(middle) == offset(before) { before = middle } else { at = middle }
+        }
+        (by != 0).then_some(Self { at, by })
+    }
+
+    /// Whether the clock shows at the instant what the gap left out, so much later: after 02:30 in the gap, 03:30.
+    fn is_moved_by_the_gap(&self, instant: i64) -> bool {
+        (self.at..self.at + self.by).contains(&instant)
+    }
+
+    /// Whether the clock shows at the instant what it has shown before.
+    fn is_second_pass(&self, instant: i64) -> bool {
+        (self.at..self.at - self.by).contains(&instant)
+    }
 }
 
 /// Asks a program for the slots of every case: a line of expression, zone, start and count, answered by a line of seconds.

@@ -5,6 +5,7 @@
 mod backup;
 mod clocks;
 mod config;
+mod container;
 mod differential;
 mod ending;
 mod faults;

@@ -5,6 +5,7 @@
 //! best run with `--release`.
 
 mod ledger;
+mod periods;
 mod reference;
 
 use std::collections::BTreeMap;
@@ -75,7 +76,7 @@ impl Random {
 /// The tables of one task, each line drawn anew by a reload now and then.
 struct Draft {
     enabled: bool,
-    schedule: String,
+    when: String,
     zone: &'static str,
     jitter: &'static str,
     missed: &'static str,
@@ -87,7 +88,7 @@ impl Draft {
     fn draw(random: &mut Random) -> Self {
         let mut draft = Self {
             enabled: true,
-            schedule: String::new(),
+            when: String::new(),
             zone: random.of(&ZONES),
             jitter: "0s",
             missed: "",
@@ -103,8 +104,14 @@ impl Draft {
     fn redraw(&mut self, what: u64, random: &mut Random) {
         match what {
             0 => {
-                let entries: Vec<_> = (0..=random.below(2)).map(|_| format!("'{}'", random.of(&ENTRIES))).collect();
-                self.schedule = format!("[{}]", entries.join(", "));
+                self.when = match random.below(6) {
+                    0 => format!("between = {}", random.of(&["['07:00', '09:30']", "['23:00', '01:30']"])),
+                    1 => format!("every = '{}'", random.of(&["5h", "20h", "3d"])),
+                    _ => {
+                        let entries = (0..=random.below(2)).map(|_| format!("'{}'", random.of(&ENTRIES)));
+                        format!("schedule = [{}]", entries.collect::<Vec<_>>().join(", "))
+                    }
+                }
             }
             1 => self.jitter = random.of(&["0s", "10m", "2h"]),
             2 => {
@@ -117,10 +124,11 @@ impl Draft {
             }
             4 => {
                 self.more = format!(
-                    "retry = {{ attempts = {}, delay = '{}' }}\n{}",
+                    "retry = {{ attempts = {}, delay = '{}' }}\n{}{}",
                     1 + random.below(3),
                     random.of(&["1m", "30m", "1h"]),
                     random.of(&["", "deadline = '22:00'\n"]),
+                    random.of(&["", "", "once_per = 'day'\n"]),
                 );
             }
             _ => self.enabled = !self.enabled,
@@ -129,10 +137,10 @@ impl Draft {
 
     fn write(&self, name: usize, text: &mut String) {
         let accounts: Vec<_> = self.accounts.iter().map(|account| format!("'a{account}'")).collect();
-        let Self { enabled, schedule, zone, jitter, missed, more, .. } = self;
+        let Self { enabled, when, zone, jitter, missed, more, .. } = self;
         write!(
             text,
-            "[tasks.t{name}]\nenabled = {enabled}\nschedule = {schedule}\ntimezone = '{zone}'\njitter = '{jitter}'\n\
+            "[tasks.t{name}]\nenabled = {enabled}\n{when}\ntimezone = '{zone}'\njitter = '{jitter}'\n\
              missed = {missed}\naccounts = [{}]\n{more}chat = 1\nsteps = [{{ send = 'x' }}]\n",
             accounts.join(", ")
         )
@@ -140,9 +148,17 @@ impl Draft {
     }
 }
 
-fn snapshot(drafts: &[Draft]) -> Arc<Snapshot> {
+/// The lines of one account.
+fn draw_account(random: &mut Random) -> String {
+    let quiet =
+        random.of(&["", "quiet = ['23:00', '07:00']\n", "quiet = ['12:00', '13:30']\ntimezone = 'Asia/Tokyo'\n"]);
+    let budget = random.of(&["", "at_most = { runs = 9, per = '6h' }\n", "at_most = { runs = 3, per = '1h' }\n"]);
+    format!("{quiet}{budget}")
+}
+
+fn snapshot(accounts: &[String], drafts: &[Draft]) -> Arc<Snapshot> {
     let mut text = "version = 1\n".to_owned();
-    (0..ACCOUNTS).for_each(|account| writeln!(text, "[accounts.a{account}]").unwrap());
+    accounts.iter().enumerate().for_each(|(name, lines)| write!(text, "[accounts.a{name}]\n{lines}").unwrap());
     drafts.iter().enumerate().for_each(|(name, draft)| draft.write(name, &mut text));
     let files = BTreeMap::from([("tgsignd.toml".to_owned(), FileContent::Bytes(text.into()))]);
     Arc::new(config::load(&Sources { files, environment: BTreeMap::new() }).unwrap().snapshot)
@@ -158,6 +174,7 @@ struct Run {
 
 struct World {
     random: Random,
+    accounts: Vec<String>,
     drafts: Vec<Draft>,
     snapshot: Arc<Snapshot>,
     kernel: Kernel,
@@ -176,13 +193,15 @@ fn kernel(ledger: &Ledger, now: DateTime<Utc>) -> Kernel {
 impl World {
     fn new(tasks: usize, seed: u64) -> Self {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let accounts: Vec<_> = (0..ACCOUNTS).map(|_| draw_account(&mut random)).collect();
         let drafts: Vec<_> = (0..tasks).map(|_| Draft::draw(&mut random)).collect();
         let now = "2026-11-22T00:00:00Z".parse().unwrap();
-        let (snapshot, ledger) = (snapshot(&drafts), Ledger::default());
+        let (snapshot, ledger) = (snapshot(&accounts, &drafts), Ledger::default());
         let kernel = kernel(&ledger, now);
         let reference = Reference::default();
         let mut world = Self {
             random,
+            accounts,
             drafts,
             snapshot,
             kernel,
@@ -336,23 +355,29 @@ impl World {
             let what = self.random.below(6);
             self.drafts[task].redraw(what, &mut self.random);
         }
-        self.snapshot = snapshot(&self.drafts);
+        if self.random.below(4) == 0 {
+            let account = usize::try_from(self.random.below(ACCOUNTS as u64)).unwrap();
+            self.accounts[account] = draw_account(&mut self.random);
+        }
+        self.snapshot = snapshot(&self.accounts, &self.drafts);
     }
 
     /// The process ends without a word; a new one comes sooner or later, now and then to an edited workdir.
     fn crash(&mut self) {
-        self.reference.excuse_what_only_the_process_knew(self.now, &self.ledger);
+        self.reference.excuse_what_only_the_process_knew(&self.ledger);
         self.ledger.process_ended(self.kernel.status());
         self.runs.clear();
         let longest = if self.random.below(4) == 0 { 4 * 86_400 } else { 600 };
         let pause = self.random.seconds(1, longest);
         self.pass(self.now + pause);
-        if self.random.below(5) == 0 {
-            self.edit();
-            self.reference.changed_while_nobody_was_there(&self.snapshot, self.now, &self.ledger);
-        }
+        // What was in force when the process ended comes first, as the daemon does it: the old schedules' slots are due.
         self.kernel = kernel(&self.ledger, self.now);
         self.load();
+        if self.random.below(5) == 0 {
+            *self.events.entry("edits while nothing ran").or_default() += 1;
+            self.edit();
+            self.load();
+        }
     }
 }
 

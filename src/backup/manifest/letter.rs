@@ -18,7 +18,6 @@ pub const LARGEST_ANSWER: usize = 64 * 1024;
 
 /// What somebody pushes; on the server it is sealed with age around the signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Letter {
     /// Name of its object, so that a signature holds for one object only.
     pub name: String,
@@ -50,7 +49,6 @@ pub enum LetterContent {
 
 /// The daemon's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LetterAnswer {
     /// Name of the letter's object.
     pub letter: String,

@@ -18,7 +18,7 @@ pub enum Resolved {
     /// What is there is here now.
     Restored {
         /// What that brought.
-        restoration: Restoration,
+        restoration: Box<Restoration>,
         /// To end a fork, [`Engine::settle`] has to follow, when the restored ledger is open again.
         settle: Option<Above>,
     },
@@ -35,7 +35,7 @@ impl Engine {
             Resolution::Restore(head, settle) => {
                 let order = RestoreOrder { generation: None, to: None, only: Only::ALL };
                 let restoration = self.put_in_place((*head).clone(), *head, &order).await?;
-                Ok(Resolved::Restored { restoration, settle })
+                Ok(Resolved::Restored { restoration: Box::new(restoration), settle })
             }
         }
     }

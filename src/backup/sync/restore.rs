@@ -133,6 +133,8 @@ impl Engine {
         drop(scratch);
         if let Some(position) = position {
             self.position = position;
+            // Its history is as old as the generation, and the ledger here was made of both.
+            self.notebook.history_at = chosen.manifest.history.as_ref().map(|_| chosen.manifest.time);
         }
         Ok(Restoration { head: chosen, report })
     }

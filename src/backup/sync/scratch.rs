@@ -12,7 +12,7 @@ use super::error::SyncError;
 const OWNERS: &str = "backup-work";
 const READERS: &str = "backup-look-";
 /// A reader that was killed leaves its folder; none works for so long.
-const STALE: Duration = Duration::from_secs(24 * 60 * 60);
+const STALE: Duration = Duration::from_hours(24);
 
 /// The folder.
 #[derive(Debug)]
@@ -51,12 +51,12 @@ pub(super) fn sweep(datadir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(&state)? {
         let entry = entry?;
         let name = entry.file_name();
-        let stale = name.to_string_lossy().starts_with(READERS)
+        let is_old = name.to_string_lossy().starts_with(READERS)
             && entry
                 .metadata()?
                 .modified()
                 .is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > STALE));
-        if stale || name == OWNERS {
+        if is_old || name == OWNERS {
             fs::remove_dir_all(entry.path())?;
         }
     }

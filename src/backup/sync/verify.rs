@@ -93,14 +93,13 @@ impl Engine {
             let result = match generation.manifest {
                 Ok(manifest) => {
                     let parts: String = manifest.parts().map(|(_, part)| part.object.as_str()).collect();
-                    match read.get(&parts) {
-                        Some(known) => known.clone(),
-                        None => {
-                            let head = Head { name: generation.name.clone(), manifest };
-                            let result = self.judge(&head, level).await?;
-                            read.insert(parts, result.clone());
-                            result
-                        }
+                    if let Some(known) = read.get(&parts) {
+                        known.clone()
+                    } else {
+                        let head = Head { name: generation.name.clone(), manifest };
+                        let result = self.judge(&head, level).await?;
+                        read.insert(parts, result.clone());
+                        result
                     }
                 }
                 Err(problem) => Err(problem.to_string()),

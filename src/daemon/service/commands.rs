@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
 use super::Service;
+use crate::backup::log::Keep;
 use crate::daemon::account::{Job, RunReply};
-use crate::daemon::control::{Call, RefusalKind, Reply, Request};
+use crate::daemon::backup::BackupHandle;
+use crate::daemon::control::{Call, KeepSide, RefusalKind, Reply, Request};
 use crate::kernel::record::RunFilter;
 use crate::names::{AccountName, TaskName};
 
@@ -33,16 +35,18 @@ impl Service {
                     let _ = call.replies.send(reply).await;
                 });
             }
-            Request::BackupNow | Request::BackupResolve { .. } => {
+            Request::BackupNow => self.ask_backup(call.replies, BackupHandle::now),
+            Request::BackupResolve { keep: KeepSide::Local, .. } => {
+                self.ask_backup(call.replies, |backup| backup.resolve(Keep::Local));
+            }
+            Request::BackupResolve { keep: KeepSide::Remote, .. } => {
                 let message =
-                    "the running daemon makes no backup itself; stop it, then run the command again".to_owned();
+                    "the state cannot be replaced under a running daemon: stop it, then run this again".to_owned();
                 let _ = call.replies.try_send(Reply::Refused { kind: RefusalKind::TryAgain, message });
             }
             Request::Reconnect { account } => {
                 info!(%account, "the session was renewed");
-                if let Some(handle) = self.accounts.get(&account) {
-                    handle.reconnect();
-                }
+                self.session_renewed(&account);
                 let _ = call.replies.try_send(Reply::Done);
             }
         }
@@ -78,6 +82,28 @@ impl Service {
                 let _ = replies.send(reply).await;
             });
         }
+    }
+
+    /// Lets the backup's actor answer, whenever it is done.
+    fn ask_backup(
+        &mut self,
+        replies: mpsc::Sender<Reply>,
+        ask: impl FnOnce(&BackupHandle) -> oneshot::Receiver<Result<String, String>>,
+    ) {
+        let Some(link) = &self.backup else {
+            let message = "the running daemon has no [backup]; restart it after adding one".to_owned();
+            let _ = replies.try_send(Reply::Refused { kind: RefusalKind::Failure, message });
+            return;
+        };
+        let answer = ask(&link.handle);
+        self.chores.spawn(async move {
+            let reply = match answer.await {
+                Ok(Ok(message)) => Reply::Told { message },
+                Ok(Err(message)) => Reply::Refused { kind: RefusalKind::Failure, message },
+                Err(_) => Reply::Refused { kind: RefusalKind::TryAgain, message: "the daemon is stopping".to_owned() },
+            };
+            let _ = replies.send(reply).await;
+        });
     }
 
     fn once(&mut self, task: &TaskName, account: Option<&AccountName>, replies: &mpsc::Sender<Reply>) {

@@ -3,13 +3,19 @@
 //! | file | what it does |
 //! |---|---|
 //! | `start` | from a folder to a running daemon |
+//! | `boot` | the state, from the backup if need be, and the right to use it |
+//! | `front` | the health and metrics listener |
 //! | `turn` | the loop, and its end |
+//! | `backup` | what the backup's actor tells |
 //! | `effects` | what the kernel asks for |
 //! | `reload` | a changed workdir |
 //! | `commands` | what comes over the control socket |
 
+mod backup;
+mod boot;
 mod commands;
 mod effects;
+mod front;
 mod reload;
 mod start;
 mod turn;
@@ -27,9 +33,10 @@ pub use start::{Options, StartError, run};
 use super::account::{AccountHandle, Shared};
 use super::control::Call;
 use super::logging::LogControl;
+use super::reload::Reader;
 use super::ticker::{Ticker, Wake};
 use super::watcher::Watcher;
-use crate::config::Snapshot;
+use crate::config::{Snapshot, Sources};
 use crate::kernel::status::Status;
 use crate::kernel::{Event, Kernel};
 use crate::names::AccountName;
@@ -53,7 +60,11 @@ struct Service {
     ticker: Ticker,
     wakes: mpsc::Receiver<Wake>,
     watcher: Watcher,
+    reader: Reader,
+    /// To the one task that keeps the newest configuration for a start with a broken workdir; `None` at the end.
+    keep: Option<watch::Sender<Option<Arc<Sources>>>>,
     log: Option<LogControl>,
+    backup: Option<backup::Link>,
     status: watch::Sender<Arc<Status>>,
     published: Instant,
     dirty: bool,

@@ -11,16 +11,36 @@ use tracing::{error, info, warn};
 use super::Service;
 use crate::config::{Connect, Diff, Snapshot};
 use crate::daemon::reload::{self, Accepted, Rejected};
-use crate::daemon::{last_good, systemd};
+use crate::daemon::systemd;
+use crate::daemon::workdir::Reread;
 use crate::kernel::Event;
 use crate::kernel::agenda::PairKey;
 use crate::kernel::record::ActivePair;
 use crate::ledger::LedgerError;
+use crate::names::AccountName;
 
 /// What disappeared has to be gone for that long: an editor, or a copy over the network, may be half-way.
 const REMOVAL_PAUSE: Duration = Duration::from_secs(2);
 
 impl Service {
+    /// What came due while no process ran belongs to the schedules that were in force then, although the workdir has
+    /// others by now: it is recorded as after a reload.
+    pub(super) async fn make_up_for(&mut self, before: Option<Snapshot>) -> Result<(), LedgerError> {
+        let Some(mut before) = before else { return Ok(()) };
+        let active = self.datadir.ledger.active().await?.into_iter();
+        let active: BTreeMap<PairKey, _> =
+            active.map(|(pair, since)| ((pair.task, pair.account), (pair.schedule, since))).collect();
+        // A crash may have come before the newest configuration was kept.
+        before.tasks.retain(|name, task| {
+            let known = |account: &AccountName| active.get(&(name.clone(), account.clone()));
+            let accounts = &task.accounts;
+            accounts.iter().all(|account| known(account).is_some_and(|(of, _)| *of == task.schedule_fingerprint))
+        });
+        let active_since = active.into_iter().map(|(pair, (_, since))| (pair, since)).collect();
+        self.take_in(Event::Loaded { snapshot: Arc::new(before), active_since });
+        Ok(())
+    }
+
     /// Puts the first configuration in force.
     pub(super) async fn begin(&mut self, accepted: Accepted, refused: Option<Rejected>) -> Result<(), LedgerError> {
         self.watcher.was_read();
@@ -36,13 +56,23 @@ impl Service {
     }
 
     /// Reads the workdir and puts it in force as a whole, or changes nothing.
-    pub(super) async fn reload(&mut self) {
+    pub(super) async fn reload(&mut self, reread: Reread) {
         self.watcher.was_read();
         let (workdir, environment) = (self.workdir.clone(), self.environment.clone());
-        let read = tokio::task::spawn_blocking(move || reload::read(&workdir, environment)).await;
-        match read {
-            Ok(Ok(accepted)) => self.consider(accepted).await,
-            Ok(Err(refused)) => self.refuse(refused),
+        // After a panic the next reading begins with nothing.
+        let mut reader = std::mem::take(&mut self.reader);
+        let read = tokio::task::spawn_blocking(move || {
+            let read = reader.read(&workdir, environment, reread);
+            (reader, read)
+        });
+        match read.await {
+            Ok((reader, read)) => {
+                self.reader = reader;
+                match read {
+                    Ok(accepted) => self.consider(accepted).await,
+                    Err(refused) => self.refuse(refused),
+                }
+            }
             Err(panic) => error!(%panic, "reading the workdir ended in a panic; please report it"),
         }
         systemd::status(&self.summary());
@@ -71,7 +101,7 @@ impl Service {
             info!("configuration: {line}");
         }
         let first = self.started_with.as_deref().unwrap_or(&current);
-        let restart_needed = Diff::between(first, &accepted.snapshot).restart_needed;
+        let restart_needed = Diff::restart_needed(first, &accepted.snapshot);
         let restart_needed = restart_needed.into_iter().map(str::to_owned).collect();
         if let Err(error) = self.put_in_force(accepted, true).await {
             error!(%error, "the new configuration waits: the ledger refused");
@@ -82,6 +112,7 @@ impl Service {
         status.config.from_last_good = false;
         status.config.restart_needed = restart_needed;
         status.totals.reloads_accepted += 1;
+        info!(tasks = status.tasks.len(), accounts = status.accounts.len(), "the configuration is in force");
     }
 
     /// How much longer a workdir that lacks something has to stay as it is.
@@ -121,12 +152,8 @@ impl Service {
         let active_since = self.active_since(&snapshot).await?;
         self.removal = None;
         self.started_with.get_or_insert_with(|| Arc::clone(&snapshot));
-        if keep {
-            let datadir = self.datadir.path.clone();
-            let kept = tokio::task::spawn_blocking(move || last_good::keep(&datadir, &sources)).await;
-            if let Ok(Err(error)) = kept {
-                warn!(%error, "the configuration could not be kept in state/last-good");
-            }
+        if let Some(keeper) = self.keep.as_ref().filter(|_| keep) {
+            keeper.send_replace(Some(Arc::clone(&sources)));
         }
         let config = &mut self.kernel.status().config;
         config.digest = Some(snapshot.digest.clone());
@@ -141,6 +168,9 @@ impl Service {
         }
         self.take_in(Event::Loaded { snapshot: Arc::clone(&snapshot), active_since });
         self.reach_accounts(&snapshot);
+        if let Some(link) = &self.backup {
+            link.handle.configured(sources, self.kernel.longest_window());
+        }
         Ok(())
     }
 

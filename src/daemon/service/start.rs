@@ -11,13 +11,17 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::backup::Link;
+use super::boot::{Booted, Owned, boot};
+use super::turn::Stopped;
 use super::{Service, effects};
 use crate::ai::Budget;
 use crate::config::Snapshot;
 use crate::daemon::account::{self, Shared};
+use crate::daemon::backup::{BackupHandle, BootError, FirstBoot};
 use crate::daemon::datadir::{self, Datadir, DatadirError};
 use crate::daemon::logging::LogControl;
-use crate::daemon::reload::{self, Accepted, Rejected};
+use crate::daemon::reload::{self, Accepted, Reader, Rejected};
 use crate::daemon::ticker::Ticker;
 use crate::daemon::watcher::Watcher;
 use crate::daemon::{control, last_good, systemd};
@@ -38,11 +42,15 @@ pub struct Options {
     /// Watches that folder since before it was read.
     pub watcher: Watcher,
     /// What was read there.
+    pub reader: Reader,
+    /// As it was found.
     pub first: Result<Accepted, Rejected>,
     /// Never start from the last good configuration.
     pub strict: bool,
     /// Variables of the process that are configuration.
     pub environment: BTreeMap<String, String>,
+    /// Whether a backup that is not there is what was expected.
+    pub first_boot: FirstBoot,
 }
 
 /// Why the daemon does not run.
@@ -68,6 +76,9 @@ pub enum StartError {
     /// The ledger, after it had been opened.
     #[error(transparent)]
     Ledger(#[from] crate::ledger::LedgerError),
+    /// The backup's server, its key, or what is there.
+    #[error(transparent)]
+    Backup(#[from] BootError),
     /// Signals cannot be received.
     #[error("signals cannot be received: {0}")]
     Signals(std::io::Error),
@@ -78,16 +89,23 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
-    let Options { workdir, datadir: datadir_path, watcher, first, strict, environment } = options;
-    watcher.tell_trouble();
-    let datadir = Datadir::open(&datadir_path).await?;
-    let (accepted, from_last_good) = first_configuration(first, &datadir_path, strict, &environment)?;
-    let listener = http::bind(&accepted.snapshot.http.listen).await?;
+    let mut options = options;
+    options.watcher.tell_trouble();
+    let booted = tokio::select! {
+        booted = boot(&mut options) => booted?,
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+    };
+    let Some(Booted { datadir, accepted, refused, front, backup, uncertain_until }) = booted else {
+        info!("stopped before it began");
+        return Ok(());
+    };
+    let Options { workdir, datadir: datadir_path, watcher, reader, environment, .. } = options;
+    let before = in_force_before(&datadir_path, &accepted.snapshot, &environment);
     let socket = control::bind(&datadir_path)
         .map_err(|error| StartError::Control { path: control::path(&datadir_path), error })?;
 
-    let mut status = Status::new(build(), Utc::now());
-    status.watcher = Some(watcher.status());
+    let status = front.publisher.borrow().as_ref().clone();
     let seeds = Seeds {
         seed: Seed(datadir.instance.install_seed),
         positions: datadir.ledger.positions().await?,
@@ -98,32 +116,26 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     let (events_in, events) = mpsc::unbounded_channel();
     let (calls_in, calls) = mpsc::channel(16);
     let (wake, wakes) = mpsc::channel(4);
-    let (publisher, observer) = watch::channel(Arc::new(status.clone()));
     let shared = Shared {
         datadir: datadir_path.clone(),
         ledger: datadir.ledger.clone(),
         instance: datadir.instance.clone(),
         events: events_in,
         stop: stopped,
-        uncertain_until: None,
+        uncertain_until,
         model_calls: Arc::new(Budget::kept(
             accepted.snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit),
             &datadir::model_calls(&datadir.path),
         )),
         places: Arc::new(Semaphore::new(account::PLACES)),
     };
-    let mut servers = JoinSet::new();
-    let address = listener.address();
-    let (close_listener, listener_closes) = tokio::sync::oneshot::channel::<()>();
-    let guard = accepted.snapshot.http.guard.clone();
-    servers.spawn(http::serve(listener, observer, guard, async move {
-        let _ = listener_closes.await;
-    }));
     let control_server = tokio::spawn(control::serve(socket, calls_in));
 
     let (not_run, not_run_queue) = mpsc::unbounded_channel();
     let mut chores = JoinSet::new();
     chores.spawn(effects::record_not_run(datadir.ledger.clone(), not_run_queue));
+    let (keep, kept) = watch::channel(None);
+    chores.spawn(last_good::keep_newest(datadir_path.clone(), kept));
     let mut service = Service {
         workdir,
         environment,
@@ -139,8 +151,11 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         ticker: Ticker::start(wake),
         wakes,
         watcher,
+        reader,
+        keep: Some(keep),
         log,
-        status: publisher,
+        status: front.publisher.clone(),
+        backup: None,
         published: Instant::now(),
         dirty: true,
         stop,
@@ -148,18 +163,35 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         started_with: None,
         datadir,
     };
-    service.begin(accepted, from_last_good).await?;
-    info!(metrics = %address, workdir = %service.workdir.display(), "ready");
+    service.make_up_for(before).await?;
+    if let Some(Owned { engine, settings, restored }) = backup {
+        let (handle, reports) = BackupHandle::start(engine, &settings, restored);
+        service.backup = Some(Link { handle, reports });
+    }
+    service.begin(accepted, refused).await?;
+    info!(metrics = %front.address, workdir = %service.workdir.display(), "ready");
     systemd::ready();
     systemd::status(&service.summary());
 
-    service.turn_until_stopped(&mut terminate, &mut interrupt, &mut hangup).await;
-
-    systemd::stopping();
+    let stopped = service.turn_until_stopped(&mut terminate, &mut interrupt, &mut hangup).await;
+    if let Stopped::Signal = stopped {
+        systemd::stopping();
+    }
     service.drain(&mut terminate, &mut interrupt).await;
+    if let Stopped::Superseded = stopped {
+        info!("this process signs nothing in any more, and waits for its end");
+        front
+            .while_alive(async {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            })
+            .await;
+        systemd::stopping();
+    }
     control_server.abort();
-    let _ = close_listener.send(());
-    servers.join_all().await;
+    front.close().await;
     if let Err(error) = std::fs::remove_file(control::path(&datadir_path)) {
         warn!(%error, "the control socket could not be removed");
     }
@@ -184,8 +216,15 @@ async fn recent_starts(
     Ok(starts)
 }
 
+/// The configuration that was in force when the last process ended, if it is another one than now.
+fn in_force_before(datadir: &Path, now: &Snapshot, environment: &BTreeMap<String, String>) -> Option<Snapshot> {
+    let sources = last_good::load(datadir, environment.clone()).ok()??;
+    let before = reload::accept(Ok(sources)).ok()?.snapshot;
+    (before.digest != now.digest).then_some(before)
+}
+
 /// The workdir's configuration, or with errors there the last good one.
-fn first_configuration(
+pub(super) fn first_configuration(
     first: Result<Accepted, Rejected>,
     datadir: &Path,
     strict: bool,
@@ -203,6 +242,11 @@ fn first_configuration(
         }
         _ => Err(StartError::Configuration(rejected.0)),
     }
+}
+
+/// The status of a process that has done nothing yet.
+pub(super) fn new_status() -> Status {
+    Status::new(build(), Utc::now())
 }
 
 fn build() -> Build {

@@ -8,8 +8,10 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::Service;
+use super::backup::{Heeded, next_report};
 use crate::daemon::systemd;
 use crate::daemon::ticker::Wake;
+use crate::daemon::workdir::Reread;
 use crate::kernel::Event;
 use crate::ledger::transcript;
 
@@ -29,31 +31,49 @@ const GRACE_UNDER_SYSTEMD: Duration = Duration::from_secs(40);
 /// How long cut-off runs may take to close their connections.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
+/// Why the loop ended.
+pub(super) enum Stopped {
+    Signal,
+    /// Another process has taken over.
+    Superseded,
+}
+
 impl Service {
     pub(super) async fn turn_until_stopped(
         &mut self,
         terminate: &mut Signal,
         interrupt: &mut Signal,
         hangup: &mut Signal,
-    ) {
+    ) -> Stopped {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
         loop {
             self.ticker.arm(self.kernel.deadline());
             let publish_at = self.published + PUBLISH_PAUSE;
             tokio::select! {
-                _ = terminate.recv() => return info!("SIGTERM: no new runs; those in progress may end"),
-                _ = interrupt.recv() => return info!("SIGINT: no new runs; those in progress may end"),
+                _ = terminate.recv() => {
+                    info!("SIGTERM: no new runs; those in progress may end");
+                    return Stopped::Signal;
+                }
+                _ = interrupt.recv() => {
+                    info!("SIGINT: no new runs; those in progress may end");
+                    return Stopped::Signal;
+                }
                 _ = hangup.recv() => {
                     info!("SIGHUP: reading the workdir");
                     systemd::reloading();
-                    self.reload().await;
+                    self.reload(Reread::Everything).await;
                     systemd::ready();
                 }
                 Some(event) = self.events.recv() => self.take_in(event),
                 Some(wake) = self.wakes.recv() => self.woken(wake),
                 Some(call) = self.calls.recv() => self.answer(call),
-                () = self.watcher.changed() => self.reload().await,
+                Some(report) = next_report(&mut self.backup) => {
+                    if let Heeded::Superseded = self.heed(report).await {
+                        return Stopped::Superseded;
+                    }
+                }
+                reread = self.watcher.changed() => self.reload(reread).await,
                 Some(ended) = self.actors.join_next_with_id(), if !self.actors.is_empty() => self.actor_ended(ended),
                 Some(_) = self.chores.join_next(), if !self.chores.is_empty() => {}
                 _ = heartbeat.tick() => {
@@ -90,7 +110,7 @@ impl Service {
         }
         self.stop.send_replace(true);
         self.accounts.clear();
-        self.not_run = None;
+        (self.not_run, self.keep) = (None, None);
         let ended = async {
             while self.actors.join_next().await.is_some() {}
             while self.chores.join_next().await.is_some() {}
@@ -99,6 +119,7 @@ impl Service {
             warn!("some connections did not close in time");
             self.actors.abort_all();
         }
+        self.finish_backup(end.max(Instant::now() + LAST_PATIENCE)).await;
         self.publish();
     }
 
@@ -112,6 +133,7 @@ impl Service {
 
     /// One event through the kernel.
     pub(super) fn take_in(&mut self, event: Event) {
+        self.worth_saving(&event);
         let effects = self.kernel.handle(Utc::now(), event);
         self.dirty = true;
         for effect in effects {

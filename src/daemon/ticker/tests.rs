@@ -115,6 +115,21 @@ async fn a_dropped_ticker_closes_the_channel() {
     while wakes.recv().await.is_some() {}
 }
 
+#[tokio::test]
+async fn after_a_thousand_deadlines_at_once_the_last_one_wakes() {
+    let (shared, clock, mut wakes) = shared(8);
+    let ticker = Arc::new(Ticker::start_with(shared, cron_scheduler::start));
+    let mut arming = tokio::task::JoinSet::new();
+    for minutes in 1..=1_000 {
+        let (ticker, far) = (Arc::clone(&ticker), clock.now() + TimeDelta::minutes(minutes));
+        arming.spawn(async move { ticker.arm(Some(far)) });
+    }
+    arming.join_all().await;
+    ticker.arm(Some(clock.now() + TimeDelta::milliseconds(700)));
+    assert_eq!(wakes.recv().await, Some(Wake::Due));
+    assert!(!ticker.heartbeat().degraded);
+}
+
 #[test]
 fn a_full_channel_loses_nothing() {
     let (shared, clock, mut wakes) = shared(1);

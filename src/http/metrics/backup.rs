@@ -56,13 +56,6 @@ fn of_generations(backup: &BackupStatus) -> Vec<Family> {
 
 fn of_server(backup: &BackupStatus) -> Vec<Family> {
     let totals = &backup.totals;
-    let requests = totals.requests.iter().flat_map(|(method, codes)| {
-        codes.iter().map(|(code, count)| {
-            let mut labels = label("method", method);
-            labels.extend(label("code", code));
-            (labels, (*count).into())
-        })
-    });
     vec![
         counter("backup_uploaded_bytes", "Bytes sent to the server.", totals.uploaded_bytes),
         gauge("backup_month_bytes", "Bytes sent and received in this month (UTC).", backup.month_bytes),
@@ -71,6 +64,7 @@ fn of_server(backup: &BackupStatus) -> Vec<Family> {
             "Times that the server's entity tag said one thing and the digest of what it gave another.",
             totals.etag_disagreements,
         ),
-        counters("webdav_requests", "Requests to the server; code 0 where no answer came.", requests),
+        counter("webdav_requests", "Requests to the server.", totals.requests),
+        counter("webdav_requests_refused", "Requests without an answer, or answered with 4xx or 5xx.", totals.refused),
     ]
 }

@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 
 use self::family::{Family, Labels, counter, counters, gauge, gauges, known_gauge};
 use super::process::ProcessMetrics;
+use crate::kernel::Alarm;
 use crate::kernel::status::{Status, WatcherBackend};
 
 /// The media type of [`render`]'s text.
@@ -60,12 +61,14 @@ fn of_daemon(status: &Status) -> Vec<Family> {
     build.extend(status.build.revision.clone().map(|revision| ("revision", revision)));
     build.extend(status.build.rustc.clone().map(|rustc| ("rustc", rustc)));
     let totals = &status.totals;
+    let alarms = |kind| (label("kind", kind), totals.alarms.get(kind).copied().unwrap_or(0).into());
     vec![
         gauges("build_info", "What is running; always 1.", [(build, true.into())]),
         gauge("shutting_down", "1 while running runs are finished and no new ones begin.", status.shutting_down),
         gauge("loop_last_turn_timestamp_seconds", "When the daemon's loop last turned.", status.heartbeat),
         counter("ticks", "Turns of the ticker.", totals.ticks),
         counter("clock_steps", "Jumps of the wall clock against the monotonic one.", totals.clock_steps),
+        counters("alarms", "Alarms that were raised, by kind.", Alarm::kinds().map(alarms)),
     ]
 }
 

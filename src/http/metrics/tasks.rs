@@ -1,6 +1,6 @@
 //! Metrics of tasks, and of their accounts.
 //!
-//! A task has up to twenty series, so beyond [`SERIES_LIMIT`] tasks their series are folded into one set without `task` and
+//! A task has about thirty series, so beyond [`DETAILED_TASKS`] tasks their series are folded into one set without `task` and
 //! `account`: counters are summed, of the next run the earliest counts, of the last run the latest, of the last success the
 //! oldest, of the failures the most. The usual alerts still fire then, they only no longer say for which task;
 //! `tgsignd status` does. `tgsignd_task_series_aggregated` is 1 while this is so.
@@ -9,16 +9,15 @@ use std::collections::BTreeMap;
 
 use super::family::{Family, Labels, Number, counters, gauge, gauges, histogram};
 use super::label;
-use crate::kernel::status::{MissedReason, PairStatus, Status, TaskStatus};
+use crate::kernel::status::{
+    DETAILED_TASKS, DelayedReason, MissedReason, PairStatus, SkippedReason, Status, TaskStatus,
+};
 use crate::names::{AccountName, TaskName};
 use crate::script::Outcome;
 
-/// Tasks with series of their own.
-pub(super) const SERIES_LIMIT: usize = 2000;
-
 pub(super) fn families(status: &Status) -> Vec<Family> {
     let tasks = &status.tasks;
-    let aggregated = tasks.len() > SERIES_LIMIT;
+    let aggregated = tasks.len() > DETAILED_TASKS;
     let enabled = tasks.values().filter(|task| task.enabled).count();
     let counts = [("enabled", enabled), ("disabled", tasks.len() - enabled)];
     let mut families = vec![
@@ -39,6 +38,9 @@ pub(super) fn families(status: &Status) -> Vec<Family> {
 const ENABLED: (&str, &str) = ("task_enabled", "Whether the task has slots.");
 const RUNS: (&str, &str) = ("runs", "Ended runs, and slots that were not run, by outcome.");
 const MISSED: (&str, &str) = ("schedule_missed_runs", "Slots that were missed, by reason.");
+const SKIPPED: (&str, &str) = ("schedule_skipped_runs", "Slots that were left out on purpose, by reason.");
+const DELAYED: (&str, &str) = ("schedule_delayed_runs", "Runs that were held up, by reason.");
+const INTERVAL: (&str, &str) = ("task_interval_seconds", "The longest time between two of the next slots.");
 const NEXT: (&str, &str) = ("schedule_next_run_timestamp_seconds", "When the next run begins.");
 const LAST: (&str, &str) = ("task_last_run_timestamp_seconds", "When the last run ended.");
 const SUCCESS: (&str, &str) = ("task_last_success_timestamp_seconds", "When a run last ended as done.");
@@ -47,11 +49,17 @@ const FAILURES: (&str, &str) = ("task_consecutive_failures", "Slots not done sin
 fn apart(status: &Status) -> Vec<Family> {
     let tasks = || status.tasks.iter();
     let outcomes = tasks().flat_map(|(name, task)| by_outcome(&label("task", name), &task.outcomes));
-    let missed = tasks().flat_map(|(name, task)| by_reason(&label("task", name), &task.missed));
+    let missed = tasks().flat_map(|(name, task)| by_missed(&label("task", name), &task.missed));
+    let skipped = tasks().flat_map(|(name, task)| by_skipped(&label("task", name), &task.skipped));
+    let delayed = tasks().flat_map(|(name, task)| by_delayed(&label("task", name), &task.delayed));
+    let intervals = tasks().filter_map(|(name, task)| Some((label("task", name), task.interval?.as_secs().into())));
     vec![
         gauges(ENABLED.0, ENABLED.1, tasks().map(|(name, task)| (label("task", name), task.enabled.into()))),
         counters(RUNS.0, RUNS.1, outcomes),
         counters(MISSED.0, MISSED.1, missed),
+        counters(SKIPPED.0, SKIPPED.1, skipped),
+        counters(DELAYED.0, DELAYED.1, delayed),
+        gauges(INTERVAL.0, INTERVAL.1, intervals),
         of_pairs(NEXT, status, |pair| Some(pair.next?.fire_at.into())),
         of_pairs(LAST, status, |pair| Some(pair.last.as_ref()?.ended_at.into())),
         of_pairs(SUCCESS, status, |pair| Some(pair.last_success_at?.into())),
@@ -78,7 +86,9 @@ fn together(status: &Status) -> Vec<Family> {
     };
     vec![
         counters(RUNS.0, RUNS.1, by_outcome(&vec![], &sums(status, |task| &task.outcomes))),
-        counters(MISSED.0, MISSED.1, by_reason(&vec![], &sums(status, |task| &task.missed))),
+        counters(MISSED.0, MISSED.1, by_missed(&vec![], &sums(status, |task| &task.missed))),
+        counters(SKIPPED.0, SKIPPED.1, by_skipped(&vec![], &sums(status, |task| &task.skipped))),
+        counters(DELAYED.0, DELAYED.1, by_delayed(&vec![], &sums(status, |task| &task.delayed))),
         one(NEXT, all().filter_map(|pair| Some(pair.next?.fire_at)).min().map(Into::into)),
         one(LAST, all().filter_map(|pair| Some(pair.last.as_ref()?.ended_at)).max().map(Into::into)),
         one(SUCCESS, all().filter_map(|pair| pair.last_success_at).min().map(Into::into)),
@@ -102,8 +112,16 @@ fn by_outcome(labels: &Labels, counts: &BTreeMap<Outcome, u64>) -> Vec<(Labels, 
     with(labels, "outcome", Outcome::ALL.map(|outcome| (outcome.as_str(), counts.get(&outcome))))
 }
 
-fn by_reason(labels: &Labels, counts: &BTreeMap<MissedReason, u64>) -> Vec<(Labels, Number)> {
+fn by_missed(labels: &Labels, counts: &BTreeMap<MissedReason, u64>) -> Vec<(Labels, Number)> {
     with(labels, "reason", MissedReason::ALL.map(|reason| (reason.as_str(), counts.get(&reason))))
+}
+
+fn by_skipped(labels: &Labels, counts: &BTreeMap<SkippedReason, u64>) -> Vec<(Labels, Number)> {
+    with(labels, "reason", SkippedReason::ALL.map(|reason| (reason.as_str(), counts.get(&reason))))
+}
+
+fn by_delayed(labels: &Labels, counts: &BTreeMap<DelayedReason, u64>) -> Vec<(Labels, Number)> {
+    with(labels, "reason", DelayedReason::ALL.map(|reason| (reason.as_str(), counts.get(&reason))))
 }
 
 fn with<const N: usize>(

@@ -40,6 +40,7 @@ pub(in crate::http) fn busy_status() -> Status {
     fill_tasks(&mut status);
     status.backup = Some(backup());
     status.totals.rpc_errors = [(420, 3), (-503, 1)].into();
+    status.totals.alarms = [("missed".to_owned(), 1)].into();
     status.totals.reloads_rejected = 1;
     status.totals.run_duration.observe(4.5);
     status.totals.run_duration.observe(1e6);
@@ -82,6 +83,9 @@ fn fill_tasks(status: &mut Status) {
         accounts: [(account, pair)].into(),
         outcomes: [(Outcome::Failed, 1), (Outcome::Succeeded, 4)].into(),
         missed: [(MissedReason::WindowPassed, 1)].into(),
+        skipped: [(SkippedReason::Overlap, 2)].into(),
+        delayed: [(DelayedReason::Budget, 3)].into(),
+        interval: Some(std::time::Duration::from_hours(24)),
     };
     let idle = ("idle-b".parse().unwrap(), Arc::new(TaskStatus::default()));
     status.tasks = Arc::new([(task, Arc::new(busy)), idle].into());
@@ -89,9 +93,8 @@ fn fill_tasks(status: &mut Status) {
 }
 
 fn backup() -> BackupStatus {
-    let mut totals = BackupTotals { uploaded_bytes: 4096, ..BackupTotals::default() };
+    let mut totals = BackupTotals { uploaded_bytes: 4096, requests: 9, refused: 1, ..BackupTotals::default() };
     totals.attempts = [(BackupResult::Committed, 3), (BackupResult::Failed, 1)].into();
-    totals.requests = [("PUT".to_owned(), [(201, 6), (507, 1)].into())].into();
     BackupStatus {
         role: BackupRole::Holder,
         generation: Some(7),
@@ -151,11 +154,11 @@ fn too_many_tasks_share_their_series_and_say_so() {
         let name = |number: usize| format!("task-{number}").parse::<TaskName>().unwrap();
         Arc::new((0..count).map(|number| (name(number), Arc::clone(&failing))).collect())
     };
-    status.tasks = tasks(tasks::SERIES_LIMIT);
+    status.tasks = tasks(DETAILED_TASKS);
     let apart = render(&status, &process());
     assert!(apart.contains("tgsignd_task_series_aggregated 0") && apart.contains("task=\"task-7\""));
 
-    status.tasks = tasks(tasks::SERIES_LIMIT + 1);
+    status.tasks = tasks(DETAILED_TASKS + 1);
     let (task, pair) = (TaskName::clone(status.tasks.keys().next().unwrap()), "alice".parse::<AccountName>().unwrap());
     let worst = Arc::make_mut(Arc::make_mut(&mut status.tasks).get_mut(&task).unwrap());
     let worst = worst.accounts.get_mut(&pair).unwrap();
@@ -168,6 +171,7 @@ fn too_many_tasks_share_their_series_and_say_so() {
         "tasks{state=\"enabled\"} 2001",
         "runs_total{outcome=\"succeeded\"} 8004",
         "schedule_missed_runs_total{reason=\"window_passed\"} 2001",
+        "schedule_skipped_runs_total{reason=\"overlap\"} 4002",
         "task_consecutive_failures 9",
         "task_last_success_timestamp_seconds 1000",
         "schedule_next_run_timestamp_seconds 1790086400",

@@ -95,8 +95,10 @@ pub struct BackupTotals {
     pub uploaded_bytes: u64,
     /// Times that the server's entity tag and the digest of what it gave disagreed.
     pub etag_disagreements: u64,
-    /// Requests, by method and status; 0 where no answer came.
-    pub requests: BTreeMap<String, BTreeMap<u16, u64>>,
+    /// Requests.
+    pub requests: u64,
+    /// Requests without an answer, or answered with 4xx or 5xx.
+    pub refused: u64,
 }
 
 /// How an attempt to bring the server up to date ended.

@@ -1,5 +1,7 @@
 //! Accounts: one order at a time, the nearest deadline first, quiet hours, budget, catching up.
 
+use crate::kernel::status::{DelayedReason, SkippedReason};
+
 use super::*;
 
 fn alice(keys: &str, tasks: &str) -> String {
@@ -63,6 +65,8 @@ fn in_quiet_hours_nothing_begins_and_the_last_slot_of_the_night_stands_for_all()
     assert_eq!(stage.ordered(), ["t/alice@23T07:00 scheduled"]);
     assert_eq!(stage.missed().len(), 8);
     assert!(stage.alarms.is_empty());
+    assert_eq!(stage.task("t").skipped, [(SkippedReason::Quiet, 8)].into());
+    assert_eq!(stage.task("t").delayed, [].into());
 }
 
 #[test]
@@ -85,6 +89,22 @@ fn new_quiet_hours_move_what_is_planned() {
     assert_eq!(stage.next("t").as_deref(), Some("22T06:00:00"));
     stage.load(&alice("quiet = ['05:00', '08:00']", task));
     assert_eq!(stage.next("t").as_deref(), Some("22T08:00:00"));
+    stage.until("22T08:00:00");
+    assert_eq!(stage.ordered(), ["t/alice@22T06:00 scheduled"]);
+    assert_eq!(stage.task("t").delayed, [(DelayedReason::Quiet, 1)].into());
+}
+
+#[test]
+fn slots_of_a_night_to_come_do_not_hide_those_of_a_new_schedule() {
+    let quiet = |entries: &str| {
+        alice("quiet = ['23:00', '07:00']", &format!("[tasks.t]\nschedule = {entries}\nmissed = {{ within = '3d' }}\n"))
+    };
+    let mut stage = Stage::new("22T12:00:00", &quiet("['0 1,2 24 * *']"));
+    stage.until("22T13:00:00");
+    stage.since = stage.now;
+    stage.load(&quiet("['12:00']"));
+    stage.until("23T12:00:00");
+    assert_eq!(stage.ordered(), ["t/alice@23T12:00 scheduled"]);
 }
 
 #[test]
@@ -103,6 +123,9 @@ fn a_budget_holds_runs_back_until_there_is_room_and_misses_what_would_be_too_lat
     }
     assert_eq!(begun, ["06:00 t0", "06:00 t1", "07:00 t2", "07:00 t3"]);
     assert_eq!((stage.missed(), stage.alarms.len()), (vec!["t4/alice@22T06:00 Missed".to_owned()], 1));
+    let delayed: Vec<_> = (0..5).map(|n| stage.task(&format!("t{n}")).delayed).collect();
+    let by_budget = BTreeMap::from([(DelayedReason::Budget, 1)]);
+    assert_eq!(delayed, [[].into(), [].into(), by_budget.clone(), by_budget.clone(), by_budget]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::record::{Claim, ClaimHistory, LastEnded, NotRun, Position, RunRecord, Trigger};
 use super::resume::resume_at;
-use super::status::{Build, Status};
+use super::status::{Build, Status, TaskStatus};
 use super::{Alarm, Effect, Event, Kernel, RunOrder, Seeds, Work};
 use crate::config::{FileContent, Snapshot, Sources, load};
 use crate::names::{AccountName, RunId, RunKey, Slot, TaskName};
@@ -138,6 +138,10 @@ impl Stage {
 
     fn missed(&mut self) -> Vec<String> {
         self.not_run.drain(..).map(|(key, what, _)| format!("{key} {what:?}")).collect()
+    }
+
+    fn task(&mut self, name: &str) -> TaskStatus {
+        self.kernel.status().tasks[name].as_ref().clone()
     }
 
     fn next(&mut self, task: &str) -> Option<String> {

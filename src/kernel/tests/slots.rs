@@ -1,5 +1,7 @@
 //! Slots: fired once, made up for or lost, skipped, tried again, alarmed about.
 
+use crate::kernel::status::SkippedReason;
+
 use super::*;
 
 const DAILY: &str = "[tasks.t]\nschedule = '06:00'\n";
@@ -222,7 +224,37 @@ fn once_per_day_skips_what_was_done_on_the_same_local_day() {
     stage.orders.clear();
     stage.until("22T22:00:00");
     assert_eq!(stage.missed(), ["t/alice@22T14:30 Skipped"]);
+    assert_eq!(stage.task("t").skipped, [(SkippedReason::Done, 1)].into());
     assert_eq!(stage.ordered(), ["t/alice@22T22:00 scheduled"]);
+}
+
+#[test]
+fn a_slot_that_comes_while_the_one_before_runs_is_skipped_and_counted() {
+    let mut stage = Stage::new("22T00:00:00", "[tasks.t]\nschedule = '0 * * * *'\n");
+    stage.until("22T03:00:00");
+    assert_eq!(stage.ordered(), ["t/alice@22T01:00 scheduled"]);
+    assert_eq!(stage.missed(), ["t/alice@22T02:00 Skipped", "t/alice@22T03:00 Skipped"]);
+    assert_eq!(stage.task("t").skipped, [(SkippedReason::Overlap, 2)].into());
+}
+
+#[test]
+fn the_interval_is_the_longest_between_the_next_slots() {
+    let tasks = "[tasks.days]\nschedule = '0 6 * * MON-FRI'\n[tasks.often]\nevery = '20h'\n\
+                 [tasks.off]\nschedule = '06:00'\nenabled = false\n";
+    let mut stage = Stage::new("22T00:00:00", tasks);
+    let hours = |name: &str, stage: &mut Stage| stage.task(name).interval.map(|interval| interval.as_secs() / 3600);
+    assert_eq!(["days", "often", "off"].map(|name| hours(name, &mut stage)), [Some(72), Some(20), None]);
+}
+
+#[test]
+fn a_slot_in_the_second_in_which_its_schedule_came_is_not_forgotten() {
+    let mut stage = Stage::new("22T05:59:59.400", "[tasks.t]\nschedule = '06:00'\njitter = '1h'\n");
+    stage.now = at("22T06:00:00.300");
+    stage.load("[tasks.t]\nschedule = '18:00'\n");
+    assert_eq!(stage.missed(), ["t/alice@22T06:00 Skipped"]);
+    stage.now = at("22T17:59:59.900");
+    stage.load("[tasks.t]\nschedule = '19:00'\n");
+    assert_eq!(stage.missed(), [""; 0], "it has not come yet");
 }
 
 #[test]

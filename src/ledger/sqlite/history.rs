@@ -91,6 +91,22 @@ pub(super) fn active_since(
     Ok(since)
 }
 
+pub(super) fn active(connection: &Connection) -> Result<Vec<(ActivePair, DateTime<Utc>)>, Fault> {
+    let mut statement = connection.prepare("SELECT * FROM active ORDER BY task, account")?;
+    let mut rows = statement.query([])?;
+    let mut active = Vec::new();
+    while let Some(row) = rows.next()? {
+        let reader = Reader { row, what: "active" };
+        let pair = ActivePair {
+            task: reader.parsed("task")?,
+            account: reader.parsed("account")?,
+            schedule: reader.text("schedule")?,
+        };
+        active.push((pair, reader.instant("since")?));
+    }
+    Ok(active)
+}
+
 type Activity = BTreeMap<(String, String), (String, DateTime<Utc>)>;
 
 fn known_activity(connection: &Connection) -> Result<Activity, Fault> {

@@ -136,6 +136,10 @@ impl Ledger for SqliteLedger {
         self.atomic(|connection| history::active_since(connection, pairs, now))
     }
 
+    fn active(&mut self) -> Result<Vec<(ActivePair, DateTime<Utc>)>, LedgerError> {
+        self.atomic(history::active)
+    }
+
     fn runs(&mut self, filter: &RunFilter) -> Result<Vec<RunRecord>, LedgerError> {
         self.atomic(|connection| history::runs(connection, filter))
     }

@@ -1,13 +1,15 @@
 //! `cron-parser` from npm.
 //!
-//! Known differences, all beside a change of the zone's offset:
-//! - of named hours, it moves what falls into a gap by the length of the gap, minute by minute, or leaves it out when the list
-//!   or range has other hours; here it runs once, at the end of the gap;
-//! - of hours with a step over all, it runs one that happens twice once; here they run in real time.
+//! Known differences, each at one change of the zone's offset:
+//! - of named hours, it moves what falls into a gap by the length of the gap (02:30 to 03:30), or leaves it out when a list or
+//!   range has other hours; here all of it runs once, at the end of the gap, as its next chance: so ours has a slot at that
+//!   end, or theirs has one within the length of the gap after it, and the earlier of the two is that one;
+//! - of hours with a step over all, it leaves out what the clock shows for the second time; here they run in real time, so ours
+//!   has a slot in the second pass that theirs lacks.
 
 use std::process::{Command, Stdio};
 
-use super::{beside_a_change, compare};
+use super::{Change, compare};
 use crate::kit::tools;
 
 const SCRIPT: &str = "
@@ -26,8 +28,16 @@ fn slots_equal_those_of_cron_parser_but_for_the_known_differences() {
         return tools::missing("node with cron-parser");
     }
     compare("cron-parser", Command::new("node").args(["-e", SCRIPT]), |case, our, their| {
+        let change = Change::beside(case.zone, our.min(their))?;
         let named = case.expression.split(' ').nth(1).is_some_and(|hour| !hour.starts_with('*'));
-        let class = if named { "a named hour in a gap" } else { "a step over all hours when one happens twice" };
-        beside_a_change(case.zone, our.min(their)).then_some(class)
+        if named && our < their && our == change.at && change.by > 0 {
+            Some("the end of a gap stands for what it left out")
+        } else if named && their < our && change.is_moved_by_the_gap(their) {
+            Some("moved by the length of the gap")
+        } else if !named && our < their && change.is_second_pass(our) {
+            Some("a step over all hours in the second pass")
+        } else {
+            None
+        }
     });
 }

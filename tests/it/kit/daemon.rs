@@ -32,7 +32,7 @@ impl Daemon {
     }
 
     /// Waits until it is ready.
-    pub(super) async fn ready(mut self) -> Self {
+    pub(crate) async fn ready(mut self) -> Self {
         let ready = self.says("ready").await;
         ready.field("metrics").clone_into(&mut self.address);
         self

@@ -123,6 +123,23 @@ impl Stage {
         Daemon::spawn(invocation, self.datadir())
     }
 
+    /// The data directory of another host.
+    pub(crate) fn other_datadir(&self) -> PathBuf {
+        self.folder.path().join("other")
+    }
+
+    /// `run` on another host, with the same workdir.
+    pub(crate) fn run_elsewhere(&self) -> Invocation {
+        let (workdir, datadir) = (self.workdir(), self.other_datadir());
+        let places: [&Path; 4] = ["--workdir".as_ref(), &workdir, "--datadir".as_ref(), &datadir];
+        Invocation::new(["run"]).arguments(places)
+    }
+
+    /// A daemon on the other host, which may never become ready.
+    pub(crate) fn spawn_elsewhere(&self, invocation: Invocation) -> Daemon {
+        Daemon::spawn(invocation, self.other_datadir())
+    }
+
     /// The ended attempts, oldest first, as `tgsignd logs` tells them.
     pub(crate) async fn runs(&self) -> Vec<RunRecord> {
         let listed = self.tgsignd(&["logs", "--format", "json"]).ends().await.success();

@@ -19,6 +19,8 @@ pub(super) struct Ledger {
     named_misses: BTreeMap<TaskName, u64>,
     counted_misses: BTreeMap<TaskName, u64>,
     deadline_alarms: BTreeSet<RunKey>,
+    /// When runs ended as done, to the second.
+    successes: BTreeMap<PairKey, BTreeSet<DateTime<Utc>>>,
 }
 
 struct Entry {
@@ -71,6 +73,9 @@ impl Ledger {
         let key = &self.keys[&record.run_id];
         let entry = self.slots.get_mut(&pair(key)).unwrap().get_mut(&key.slot).unwrap();
         entry.outcome = Some(record.outcome);
+        if record.outcome.is_done() {
+            self.successes.entry(pair(key)).or_default().insert(Slot::at(record.ended_at).instant());
+        }
         entry.closed |= record.resume_at.is_none();
         entry.history.resume_at = record.resume_at.filter(|_| !entry.closed);
         entry.history.attempts.retain(|attempt| attempt.attempt != record.attempt);
@@ -88,7 +93,7 @@ impl Ledger {
             account: account.clone(),
             last_slot: entries.keys().next_back().copied(),
             last: None,
-            last_success_at: None,
+            last_success_at: self.successes(&(task.clone(), account.clone())).next_back(),
             consecutive_failures: 0,
         };
         self.slots.iter().map(position).collect()
@@ -125,6 +130,16 @@ impl Ledger {
 
     pub(super) fn newest(&self, pair: &PairKey) -> Option<Slot> {
         self.slots.get(pair)?.keys().next_back().copied()
+    }
+
+    /// When runs of the pair ended as done, to the second, in order.
+    pub(super) fn successes(&self, pair: &PairKey) -> impl DoubleEndedIterator<Item = DateTime<Utc>> + use<'_> {
+        self.successes.get(pair).into_iter().flatten().copied()
+    }
+
+    /// The slots of the pair, in order.
+    pub(super) fn slots_of(&self, pair: &PairKey) -> impl DoubleEndedIterator<Item = Slot> + use<'_> {
+        self.slots.get(pair).into_iter().flat_map(|entries| entries.keys().copied())
     }
 
     pub(super) fn slots(&self) -> impl Iterator<Item = (&PairKey, Slot)> {

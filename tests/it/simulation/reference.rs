@@ -3,8 +3,10 @@
 //! A schedule counts from when it came into force until it was changed; the slots of that time were due. Two rules make
 //! exceptions, and the slots they cover may have an outcome or not:
 //! - after the clock was put back, slots between its hands are due a second time only for a schedule that is new;
-//! - a schedule that changes while a slot is in the middle of being run, followed by a crash, or that changes while no
-//!   process runs: nobody can know any more that the old one's slot was still to come.
+//! - a schedule that changes while a slot of it waits for its account, followed by a crash before it could begin: nobody can
+//!   know any more that this slot was still to come. There is at most one for each crash, the newest.
+//!
+//! Slots that follow the last success have their own rules, in `periods`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,12 +17,14 @@ use tgsignd::kernel::agenda::PairKey;
 use tgsignd::names::{Slot, TaskName};
 
 use super::ledger::Ledger;
+use super::periods::Periods;
 
 #[derive(Default)]
 pub(super) struct Reference {
     in_force: BTreeMap<PairKey, Term>,
     due: BTreeMap<PairKey, BTreeSet<Slot>>,
     may: BTreeMap<PairKey, BTreeSet<Slot>>,
+    periods: Periods,
     latest: DateTime<Utc>,
 }
 
@@ -76,6 +80,9 @@ impl Reference {
     }
 
     fn close(&mut self, pair: &PairKey, term: &Term, now: DateTime<Utc>) {
+        if let Some(period) = term.task.timing.schedule.period() {
+            return self.periods.ended(pair, period, term.since, now);
+        }
         let latest = self.latest;
         self.due.entry(pair.clone()).or_default().extend(term.slots(term.after, now));
         let may = self.may.entry(pair.clone()).or_default();
@@ -83,23 +90,12 @@ impl Reference {
         may.extend(term.slots(now, latest));
     }
 
-    /// What the old schedules still had to come when the process ended.
-    pub(super) fn excuse_what_only_the_process_knew(&mut self, now: DateTime<Utc>, ledger: &Ledger) {
-        for (pair, term) in &self.in_force {
-            let slots = self.due.get(pair).into_iter().flatten().copied();
-            let lost = slots.filter(|slot| slot.instant() <= now.max(term.since) && !ledger.has(pair, *slot));
-            self.may.entry(pair.clone()).or_default().extend(lost.collect::<Vec<_>>());
-        }
-    }
-
-    /// The workdir is another one when the next process comes.
-    pub(super) fn changed_while_nobody_was_there(&mut self, snapshot: &Snapshot, now: DateTime<Utc>, ledger: &Ledger) {
-        for (pair, term) in &self.in_force {
-            let task = snapshot.tasks.get(&pair.0).filter(|task| task.enabled && task.accounts.contains(&pair.1));
-            if task.is_none_or(|task| task.schedule_fingerprint != term.task.schedule_fingerprint) {
-                let lost = term.slots(term.after, now).filter(|slot| !ledger.has(pair, *slot));
-                self.may.entry(pair.clone()).or_default().extend(lost);
-            }
+    /// What the old schedules still had to come when the process ended: a pair has one order that waits.
+    pub(super) fn excuse_what_only_the_process_knew(&mut self, ledger: &Ledger) {
+        self.periods.process_ended();
+        for (pair, due) in &self.due {
+            let newest = due.iter().rev().find(|slot| !ledger.has(pair, **slot));
+            self.may.entry(pair.clone()).or_default().extend(newest);
         }
     }
 
@@ -127,12 +123,13 @@ impl Reference {
             .filter(|(pair, slot)| {
                 let known =
                     |slots: &BTreeMap<PairKey, BTreeSet<Slot>>| slots.get(pair).is_some_and(|of| of.contains(slot));
-                !known(&self.due) && !known(&self.may)
+                !known(&self.due) && !known(&self.may) && !self.periods.explain(pair, *slot, ledger)
             })
             .map(|((task, account), slot)| format!("{task}/{account}@{slot}"))
             .collect();
         assert!(unexpected.is_empty(), "outcomes of slots that were not due: {unexpected:#?}");
-        println!("{total} slots were due");
+        let periods = self.periods.check(ledger, settled);
+        println!("{total} slots were due, and those of {periods} terms of periods were checked");
         assert!(total > 1_000, "only {total} slots were due");
     }
 }

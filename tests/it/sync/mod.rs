@@ -14,7 +14,7 @@ use webdav_sim::{Profile, Server};
 
 /// All that can keep a backup.
 fn profiles() -> impl Iterator<Item = Profile> {
-    webdav_sim::profiles::ALL.iter().filter(|profile| profile.name != webdav_sim::profiles::NGINX_STOCK.name).cloned()
+    webdav_sim::profiles::ALL.iter().filter(|profile| profile.name != webdav_sim::profiles::NGINX_STOCK.name).copied()
 }
 
 async fn server() -> Server {

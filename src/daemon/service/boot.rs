@@ -1,0 +1,169 @@
+//! What has to be there before the loop begins: the state, from the backup if need be, and the right to use it.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use tracing::{info, warn};
+
+use super::front::Front;
+use super::start::{Options, StartError, first_configuration, new_status};
+use crate::backup::log::TAKEOVER_WAIT;
+use crate::backup::sync::{Engine, Places};
+use crate::config::{Backup, Http, SETTINGS_FILE, Snapshot};
+use crate::daemon::backup::{self, BootError, FirstBoot};
+use crate::daemon::datadir::{Datadir, LockedDatadir};
+use crate::daemon::reload::{self, Accepted, Rejected};
+use crate::daemon::workdir::Reread;
+use crate::kernel::status::Restored;
+
+/// Puts a container without a configuration in a state in which one can be pushed.
+const NO_CONFIGURATION: &str =
+    "# Made by tgsignd, which found no configuration. `tgsignd push workdir` replaces it.\nversion = 1\n";
+
+/// Everything the loop begins with.
+pub(super) struct Booted {
+    pub(super) datadir: Datadir,
+    pub(super) accepted: Accepted,
+    /// Why the workdir's own configuration is not the one in force.
+    pub(super) refused: Option<Rejected>,
+    pub(super) front: Front,
+    pub(super) backup: Option<Owned>,
+    /// Of slots up to then nobody here knows whether they were done.
+    pub(super) uncertain_until: Option<DateTime<Utc>>,
+}
+
+/// The backup of a process that may sign in.
+pub(super) struct Owned {
+    pub(super) engine: Engine,
+    pub(super) settings: Backup,
+    pub(super) restored: Option<Restored>,
+}
+
+/// Restores, takes over, opens. `None`: another process took over meanwhile. Dropping the future is safe.
+pub(super) async fn boot(options: &mut Options) -> Result<Option<Booted>, StartError> {
+    let locked = LockedDatadir::take(&options.datadir)?;
+    let empty = backup::is_empty(&options.datadir);
+    let provisional = provisional(options, empty);
+    let settings = provisional.as_ref().and_then(|snapshot| snapshot.backup.clone());
+    let (Some(settings), Some(provisional)) = (settings, provisional) else {
+        let datadir = locked.open().await?;
+        let (accepted, refused) = configuration(options)?;
+        let front = open_front(options, &accepted.snapshot.http).await?;
+        return Ok(Some(Booted { datadir, accepted, refused, front, backup: None, uncertain_until: None }));
+    };
+    let front = open_front(options, &provisional.http).await?;
+    let places = Places { datadir: options.datadir.clone(), workdir: options.workdir.clone() };
+    let owned = front.while_alive(own(&front, locked, settings, places, empty, options.first_boot)).await?;
+    let Some((datadir, owned)) = owned else { return Ok(None) };
+    if empty {
+        read_again(options, owned.restored.is_some())?;
+    }
+    let (accepted, refused) = configuration(options)?;
+    let uncertain_until = uncertain(&owned);
+    Ok(Some(Booted { datadir, accepted, refused, front, backup: Some(owned), uncertain_until }))
+}
+
+/// The right to sign in, with the newest state there is.
+async fn own(
+    front: &Front,
+    locked: LockedDatadir,
+    settings: Backup,
+    places: Places,
+    empty: bool,
+    first_boot: FirstBoot,
+) -> Result<Option<(Datadir, Owned)>, StartError> {
+    let mut engine = backup::open(&settings, places, None)?;
+    let owned = prepare(front, &mut engine, locked, empty, first_boot).await;
+    if owned.is_err() {
+        backup::let_go(&mut engine).await;
+    }
+    Ok(owned?.map(|(datadir, restored)| (datadir, Owned { engine, settings, restored })))
+}
+
+async fn prepare(
+    front: &Front,
+    engine: &mut Engine,
+    mut locked: LockedDatadir,
+    empty: bool,
+    first_boot: FirstBoot,
+) -> Result<Option<(Datadir, Option<Restored>)>, StartError> {
+    let tell = |status| front.tell(status);
+    // Without a key to sign with, the restore has to bring one first.
+    let takes_over_first = engine.keys().signing.is_some();
+    if takes_over_first && empty && !backup::take_over(engine, &tell).await? {
+        return Ok(None);
+    }
+    let mut restored = None;
+    let mut empty_still = empty;
+    loop {
+        if empty_still {
+            restored = backup::restore_into_empty(engine, first_boot, &tell).await?;
+        }
+        let datadir = locked.open().await?;
+        engine.become_instance(&datadir.instance).map_err(|error| BootError::Configuration(error.to_string()))?;
+        if (!takes_over_first || !empty) && !backup::take_over(engine, &tell).await? {
+            return Ok(None);
+        }
+        if restored.is_none() || takes_over_first || !backup::is_outdated(engine).await {
+            return Ok(Some((datadir, restored)));
+        }
+        info!("the process before saved more before it let go: restoring that");
+        locked = datadir.close().await?;
+        empty_still = true;
+    }
+}
+
+/// The configuration that says where the backup is and where to listen, before a restore brought one.
+fn provisional(options: &Options, empty: bool) -> Option<Snapshot> {
+    match &options.first {
+        Ok(accepted) => Some(accepted.snapshot.clone()),
+        Err(_) if empty => reload::of_environment(&options.environment),
+        Err(_) => {
+            let kept = crate::daemon::last_good::load(&options.datadir, options.environment.clone()).ok()??;
+            Some(reload::accept(Ok(kept)).ok()?.snapshot)
+        }
+    }
+}
+
+async fn open_front(options: &Options, http: &Http) -> Result<Front, StartError> {
+    let mut status = new_status();
+    status.watcher = Some(options.watcher.status());
+    Front::open(http, status).await
+}
+
+fn configuration(options: &mut Options) -> Result<(Accepted, Option<Rejected>), StartError> {
+    let first = std::mem::replace(&mut options.first, Err(Rejected(Vec::new())));
+    first_configuration(first, &options.datadir, options.strict, &options.environment)
+}
+
+/// The workdir may have come with the restore. Where there is none at all, one is made that does nothing.
+fn read_again(options: &mut Options, restored: bool) -> Result<(), StartError> {
+    if options.first.is_err() && !options.workdir.join(SETTINGS_FILE).exists() && !has_files(&options.workdir) {
+        let written = std::fs::create_dir_all(&options.workdir)
+            .and_then(|()| std::fs::write(options.workdir.join(SETTINGS_FILE), NO_CONFIGURATION));
+        match written {
+            Ok(()) => {
+                warn!(workdir = %options.workdir.display(), restored, "there was no configuration; `tgsignd push workdir` brings one")
+            }
+            Err(error) => {
+                warn!(%error, workdir = %options.workdir.display(), "there is no configuration, and none can be made there")
+            }
+        }
+    }
+    let (workdir, environment) = (options.workdir.clone(), options.environment.clone());
+    options.first = options.reader.read(&workdir, environment, Reread::Everything);
+    Ok(())
+}
+
+fn has_files(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// After a restore of this start, everything until now; after one of an earlier start, until that one was ready at the latest.
+fn uncertain(owned: &Owned) -> Option<DateTime<Utc>> {
+    if owned.restored.is_some() {
+        return Some(Utc::now());
+    }
+    let restored = owned.engine.position().restored.as_ref()?;
+    Some(restored.restored + 2 * TAKEOVER_WAIT)
+}

@@ -1,0 +1,139 @@
+//! A container with environment variables only: WebDAV is all it keeps.
+
+use telegram_sim::Event;
+use tgsignd::kernel::status::{BackupRole, Status};
+use webdav_sim::{Fault, Server, profiles};
+
+use super::kit::{Daemon, Invocation, Stage, soon};
+
+const KEY: &str = "a secret of more than thirty-two bytes";
+const SIGN: &str = "chat = '@quick_bot'\nsteps = [{ send = '/sign' }]";
+
+/// A daemon whose only persistence is `server`.
+fn container(stage: &Stage, server: &Server, first_boot: bool) -> Invocation {
+    let invocation = at(stage.tgsignd(&["run"]), server);
+    if first_boot { invocation.arguments(["--first-boot"]) } else { invocation }
+}
+
+/// The variables of such a daemon.
+fn at(invocation: Invocation, server: &Server) -> Invocation {
+    invocation
+        .variable("TG_SIGNER_BACKUP_WEBDAV_URL", server.url())
+        .variable("TG_SIGNER_BACKUP_WEBDAV_USERNAME", server.username())
+        .variable("TG_SIGNER_BACKUP_WEBDAV_PASSWORD", server.password())
+        .variable("TG_SIGNER_BACKUP_ENCRYPTION_KEY", KEY)
+        .variable("TG_SIGNER_BACKUP_INTERVAL_SECONDS", "10")
+}
+
+/// A process that was killed lets nobody know. The next start would wait for it, for as long as a living one may take to
+/// notice; here its takeover record goes instead.
+fn bury(server: &Server) {
+    for file in server.files().into_iter().filter(|file| file.contains("-t-")) {
+        assert!(server.remove(&file));
+    }
+}
+
+/// The disk of a new container is empty.
+fn new_disk(stage: &Stage) {
+    std::fs::remove_dir_all(stage.datadir()).unwrap();
+}
+
+async fn backed_up(daemon: &Daemon) {
+    daemon.says("backed up").await;
+    daemon.status_when(|status| status.backup.as_ref().is_some_and(|it| it.unsaved_since.is_none())).await;
+}
+
+#[tokio::test]
+async fn a_fresh_disk_gets_session_and_memory_back_and_signs_in_no_second_time() {
+    let (stage, server) = (Stage::new().await, Server::start(profiles::APACHE).await.unwrap());
+    stage.task("sign", &format!("{SIGN}\nschedule = '{}'", soon()));
+    let daemon = stage.daemon_as(container(&stage, &server, false)).await;
+    assert_eq!(daemon.run_ended("sign").await.field("outcome"), "succeeded");
+    backed_up(&daemon).await;
+    daemon.kill9().await;
+
+    bury(&server);
+    new_disk(&stage);
+    let daemon = stage.spawn(container(&stage, &server, false));
+    daemon.says("restored; what was done").await;
+    let daemon = daemon.ready().await;
+    let is_holder = |status: &Status| status.backup.as_ref().is_some_and(|it| it.role == BackupRole::Holder);
+    let status = daemon.status_when(|status| is_holder(status) && !status.tasks.is_empty()).await;
+    let last = status.tasks.values().next().unwrap().accounts.values().next().unwrap().last.clone();
+    assert_eq!(last.unwrap().outcome.as_str(), "succeeded");
+    stage.tgsignd(&["once", "sign"]).ends().await.success();
+    assert_eq!(stage.sent("alice", "quick"), ["/sign", "/sign"], "the session works, and the slot was run once");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_done_after_the_last_backup_is_found_in_the_chat() {
+    let (stage, server) = (Stage::new().await, Server::start(profiles::DUFS).await.unwrap());
+    let daemon = stage.daemon_as(container(&stage, &server, false)).await;
+    backed_up(&daemon).await;
+    let schedule = soon();
+    stage.task("sign", &format!("{SIGN}\nschedule = '{schedule}'\nmissed = {{ policy = 'run-once', within = '1h' }}"));
+    daemon.says("configuration: task sign added").await;
+    // The configuration is saved before the slot comes, the run is not.
+    backed_up_again(&daemon).await;
+    server.fail(Fault::Status(503, None).on("PUT").times(1000));
+    assert_eq!(daemon.run_ended("sign").await.field("outcome"), "succeeded");
+    daemon.kill9().await;
+    server.heal();
+
+    bury(&server);
+    new_disk(&stage);
+    let daemon = stage.daemon_as(container(&stage, &server, false)).await;
+    let ended = daemon.run_ended("sign").await;
+    assert_eq!(ended.field("outcome"), "succeeded", "{}", daemon.log.text());
+    let posted =
+        stage.centre.log().into_iter().filter(|entry| matches!(entry.event, Event::MessageSent { .. })).count();
+    assert_eq!(posted, 1, "the message was found and not sent again");
+    daemon.stop().await;
+}
+
+async fn backed_up_again(daemon: &Daemon) {
+    daemon.log.wait_for(2, |line| line.message() == "backed up").await;
+}
+
+#[tokio::test]
+async fn unreachable_empty_and_wrong_key_are_three_answers() {
+    let (stage, server) = (Stage::new().await, Server::start(profiles::NGINX).await.unwrap());
+    new_disk(&stage);
+    let refused = container(&stage, &server, false).ends().await;
+    refused.fails_with(78, &["the data directory is empty, and so is the backup", "--first-boot"]);
+
+    let daemon = stage.daemon_as(container(&stage, &server, true)).await;
+    backed_up(&daemon).await;
+    daemon.stop().await;
+    new_disk(&stage);
+    let other = container(&stage, &server, false).variable("TG_SIGNER_BACKUP_ENCRYPTION_KEY", format!("{KEY}!"));
+    other.ends().await.fails_with(78, &["key"]);
+
+    server.fail(Fault::Status(503, None).on_all().times(1000));
+    let daemon = stage.spawn(container(&stage, &server, true));
+    daemon.says("the backup's server is needed").await;
+    server.heal();
+    let daemon = daemon.ready().await;
+    assert!(daemon.has_said("restored; what was done"));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_rolling_deploy_hands_the_session_over() {
+    let (stage, server) = (Stage::new().await, Server::start(profiles::APACHE).await.unwrap());
+    stage.task("sign", &format!("{SIGN}\nschedule = '@yearly'"));
+    let old = stage.daemon_as(container(&stage, &server, false)).await;
+    backed_up(&old).await;
+
+    let new = stage.spawn_elsewhere(at(stage.run_elsewhere(), &server));
+    old.says("another process has taken over").await;
+    old.says("this process signs nothing in any more").await;
+    let new = new.ready().await;
+    let run = format!("{SIGN}\nschedule = '{}'", soon());
+    stage.task("sign", &run);
+    assert_eq!(new.run_ended("sign").await.field("outcome"), "succeeded");
+    assert_eq!(stage.sent("alice", "quick"), ["/sign"], "only one of them signs in");
+    old.stop().await;
+    new.stop().await;
+}
