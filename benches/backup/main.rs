@@ -64,6 +64,8 @@ fn bytes(text: &str) -> u64 {
 fn measure(size: u64, level: u32, figures: &mut Figures) {
     let place = Place::new(&[("tgsignd.toml".to_owned(), SETTINGS.to_owned())]);
     state::fill(&place, size, Utc::now());
+    let database = fs::metadata(place.datadir().join("state/state.db")).unwrap().len();
+    figures.show("the ledger", megabytes(database), "MB", None);
     let scratch = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
 

@@ -13,7 +13,7 @@ use age::secrecy::ExposeSecret;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use bech32::{ToBase32, Variant};
-use ed25519_dalek::{PUBLIC_KEY_LENGTH, Signature, Signer, VerifyingKey};
+use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use hkdf::Hkdf;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;

@@ -19,6 +19,7 @@ use crate::config::secret::Secret;
 use crate::config::{Backup, Sources};
 use crate::daemon::backup_setup;
 use crate::kernel::status::{BackupResult, BackupRole, BackupStatus, Check, Restored};
+use crate::ledger::LedgerHandle;
 use crate::names::AccountName;
 
 /// Reports that may wait.
@@ -88,7 +89,12 @@ pub struct BackupHandle {
 
 impl BackupHandle {
     /// Starts the actor of a process that has become the owner. Its engine has been told its instance.
-    pub fn start(engine: Engine, settings: &Backup, restored: Option<Restored>) -> (Self, mpsc::Receiver<Report>) {
+    pub fn start(
+        engine: Engine,
+        settings: &Backup,
+        restored: Option<Restored>,
+        ledger: LedgerHandle,
+    ) -> (Self, mpsc::Receiver<Report>) {
         let (orders, queue) = mpsc::unbounded_channel();
         let (reports, received) = mpsc::channel(QUEUE);
         let (in_force, configuration) = watch::channel(InForce::default());
@@ -102,6 +108,7 @@ impl BackupHandle {
             timetable: Timetable::new(pace, Instant::now(), drill_in),
             reports,
             configuration,
+            ledger,
         };
         tokio::spawn(actor.work(queue));
         (Self { orders, in_force }, received)
@@ -151,6 +158,7 @@ struct Actor {
     timetable: Timetable,
     reports: mpsc::Sender<Report>,
     configuration: watch::Receiver<InForce>,
+    ledger: LedgerHandle,
 }
 
 impl Actor {
@@ -209,16 +217,19 @@ impl Actor {
         }
     }
 
-    fn inputs(&self, history: History) -> Inputs {
+    async fn inputs(&self, history: History) -> Inputs {
+        // A ledger that is closed already has no version, and contents are compared instead.
+        let ledger = self.ledger.version().await.ok();
         let in_force = self.configuration.borrow();
-        backup_setup::inputs(&in_force.sources, in_force.longest_window, history, Utc::now())
+        let inputs = backup_setup::inputs(&in_force.sources, in_force.longest_window, history, Utc::now());
+        Inputs { ledger, ..inputs }
     }
 
     async fn commit(&mut self, reason: Reason) -> Result<String, SyncError> {
         let unsaved = self.timetable.begins();
         // The whole history takes longer than the grace time may last.
         let history = if reason == Reason::Stop { History::Leave } else { History::WhenDue };
-        let inputs = self.inputs(history);
+        let inputs = self.inputs(history).await;
         let ended = self.engine.commit(&inputs, reason).await;
         let now = Instant::now();
         let (result, answer) = match ended {
@@ -320,7 +331,7 @@ impl Actor {
             let advice = "the state cannot be replaced under a running daemon: stop it, then run this again";
             return Err(SyncError::Push(advice.to_owned()));
         }
-        let inputs = self.inputs(History::WhenDue);
+        let inputs = self.inputs(History::WhenDue).await;
         let answer = match self.engine.resolve(keep, &inputs).await? {
             Resolved::Nothing => "both sides agree",
             Resolved::Committed(_) | Resolved::Restored { .. } => "what is here is the newest generation now",

@@ -106,7 +106,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         assemble(options, log, datadir, &accepted.snapshot, &front, uncertain_until).await?;
     service.make_up_for(before).await?;
     if let Some(Owned { engine, settings, restored, .. }) = backup {
-        let (handle, reports) = BackupHandle::start(engine, &settings, restored);
+        let (handle, reports) = BackupHandle::start(engine, &settings, restored, service.datadir.ledger.clone());
         service.backup = Some(Link { handle, reports });
     }
     service.begin(accepted, refused).await?;
