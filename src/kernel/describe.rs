@@ -118,7 +118,7 @@ impl Kernel {
     }
 
     fn pair_status(&mut self, key: &PairKey) -> Option<&mut PairStatus> {
-        self.task_status(&key.0)?.accounts.get_mut(&key.1)
+        self.task_status(&key.0)?.accounts.get_mut(key.1.as_str())
     }
 }
 

@@ -161,7 +161,7 @@ fn too_many_tasks_share_their_series_and_say_so() {
     status.tasks = tasks(DETAILED_TASKS + 1);
     let (task, pair) = (TaskName::clone(status.tasks.keys().next().unwrap()), "alice".parse::<AccountName>().unwrap());
     let worst = Arc::make_mut(Arc::make_mut(&mut status.tasks).get_mut(&task).unwrap());
-    let worst = worst.accounts.get_mut(&pair).unwrap();
+    let worst = worst.accounts.get_mut(pair.as_str()).unwrap();
     worst.consecutive_failures = 9;
     worst.last_success_at = Some(DateTime::from_timestamp(1000, 0).unwrap());
     let together = render(&status, &process());

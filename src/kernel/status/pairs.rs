@@ -14,17 +14,17 @@ use crate::names::AccountName;
 pub struct PairStatuses(Vec<(AccountName, PairStatus)>);
 
 impl PairStatuses {
-    fn place(&self, account: &AccountName) -> Result<usize, usize> {
-        self.0.binary_search_by(|(known, _)| known.cmp(account))
+    fn place(&self, account: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| known.as_str().cmp(account))
     }
 
     /// The status of an account.
-    pub fn get(&self, account: &AccountName) -> Option<&PairStatus> {
+    pub fn get(&self, account: &str) -> Option<&PairStatus> {
         self.place(account).ok().map(|place| &self.0[place].1)
     }
 
     /// [`get`](Self::get), to be changed.
-    pub fn get_mut(&mut self, account: &AccountName) -> Option<&mut PairStatus> {
+    pub fn get_mut(&mut self, account: &str) -> Option<&mut PairStatus> {
         self.place(account).ok().map(|place| &mut self.0[place].1)
     }
 
@@ -34,7 +34,7 @@ impl PairStatuses {
         account: &AccountName,
         status: impl FnOnce() -> PairStatus,
     ) -> &mut PairStatus {
-        let place = self.place(account).unwrap_or_else(|place| {
+        let place = self.place(account.as_str()).unwrap_or_else(|place| {
             self.0.reserve_exact(1);
             self.0.insert(place, (account.clone(), status()));
             place
