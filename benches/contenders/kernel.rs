@@ -62,7 +62,8 @@ pub(super) fn start(
     tokio::spawn(async move {
         loop {
             ticker.arm(kernel.deadline());
-            if wakes.recv().await.is_none() {
+            let is_behind = kernel.deadline().is_some_and(|deadline| deadline <= Utc::now());
+            if !is_behind && wakes.recv().await.is_none() {
                 return;
             }
             let mut events = vec![Event::Tick];

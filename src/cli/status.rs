@@ -141,7 +141,7 @@ fn accounts(status: &Status) -> Table {
 fn tasks(status: &Status) -> Table {
     let mut table = table(&["TASK", "ACCOUNT", "NEXT", "LAST", "OUTCOME", "AMOUNTS", "WORDS"]);
     for (task, state) in status.tasks.as_ref() {
-        for (account, pair) in &state.accounts {
+        for (account, pair) in state.accounts.iter() {
             table.add_row(row(task, state.enabled, account.as_str(), pair));
         }
     }

@@ -43,6 +43,13 @@ impl<N: Ord + Clone> Changes<N> {
     }
 }
 
+impl Changes<TaskName> {
+    /// Tasks, by their fingerprints. What the two configurations share is not looked into.
+    pub fn of_tasks(old: &BTreeMap<TaskName, Arc<Task>>, new: &BTreeMap<TaskName, Arc<Task>>) -> Self {
+        Self::between(old, new, |old: &Task, new| old.fingerprint == new.fingerprint)
+    }
+}
+
 /// What changed. Its display has one line a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diff {
@@ -60,7 +67,7 @@ impl Diff {
     /// The way from `old` to `new`.
     pub fn between(old: &Snapshot, new: &Snapshot) -> Self {
         Self {
-            tasks: Changes::between(&old.tasks, &new.tasks, |old: &Task, new| old.fingerprint == new.fingerprint),
+            tasks: Changes::of_tasks(&old.tasks, &new.tasks),
             accounts: Changes::between(&old.accounts, &new.accounts, |old: &Account, new| old == new),
             settings: changed(&[
                 ("[telegram] api_id and api_hash", old.telegram.api != new.telegram.api),

@@ -1,64 +1,97 @@
 //! What is due next.
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use chrono::{DateTime, Utc};
 
-use crate::names::{AccountName, RunId, Slot, TaskName};
+use crate::names::{AccountName, Slot, TaskName};
 
 /// One account of one task.
 pub type PairKey = (TaskName, AccountName);
 
 /// Something that is due at an instant. Entries are never searched and removed: one that no longer matches the kernel's state
 /// when its time comes is ignored, which keeps a reload cheap.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
     /// A planned slot fires.
     Slot(PairKey, Slot),
     /// A slot is taken up again: another attempt, or another look at the chat's history.
-    Resume(PairKey, RunId),
+    Resume(PairKey, Slot),
     /// The first deadline after this slot.
     Deadline(PairKey, Slot),
     /// Own messages of a run are to be deleted.
-    Delete(PairKey, RunId),
+    Delete(PairKey, Slot),
     /// An account whose quiet hours or budget held its queue up may go on.
     Queue(AccountName),
 }
 
-/// A queue ordered by instant; entries of one instant come in the order of their names, so that runs are reproducible.
+/// A queue ordered by instant; what is due at one instant comes in the order in which it was added.
 #[derive(Debug, Default)]
-pub struct Agenda(BinaryHeap<Reverse<(DateTime<Utc>, Item)>>);
+pub struct Agenda {
+    entries: BinaryHeap<Entry>,
+    added: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    at: DateTime<Utc>,
+    /// Nothing but the order within an instant depends on it, so it may begin at 0 again.
+    number: u32,
+    item: Item,
+}
+
+/// The next one is the greatest, because the heap hands out its greatest first.
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Entry {}
 
 impl Agenda {
     /// Adds an entry.
     pub fn add(&mut self, at: DateTime<Utc>, item: Item) {
-        self.0.push(Reverse((at, item)));
+        self.added = self.added.wrapping_add(1);
+        self.entries.push(Entry { at, number: self.added, item });
     }
 
     /// When the first entry is due.
     pub fn next(&self) -> Option<DateTime<Utc>> {
-        self.0.peek().map(|Reverse((at, _))| *at)
+        self.entries.peek().map(|entry| entry.at)
     }
 
     /// Takes the first entry that is due at `now`.
-    pub fn pop_due(&mut self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, Item)> {
+    pub fn pop_due(&mut self, now: DateTime<Utc>) -> Option<Item> {
         self.next().filter(|at| *at <= now)?;
-        self.0.pop().map(|Reverse(entry)| entry)
+        self.entries.pop().map(|entry| entry.item)
     }
 
     /// Entries, the stale ones too.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.entries.len()
     }
 
     /// Whether nothing is due, ever.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 
     /// Drops the entries that `keep` does not want.
     pub fn retain(&mut self, mut keep: impl FnMut(&Item) -> bool) {
-        self.0.retain(|Reverse((_, item))| keep(item));
+        self.entries.retain(|entry| keep(&entry.item));
     }
 }

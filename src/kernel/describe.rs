@@ -28,12 +28,12 @@ impl Kernel {
         status.enabled = task.enabled;
         status.interval = if in_detail && task.enabled { interval(task, now) } else { None };
         let stays: BTreeSet<&AccountName> = task.accounts.iter().collect();
-        status.accounts.retain(|name, _| stays.contains(name));
+        status.accounts.retain(|name| stays.contains(name));
         for account in &task.accounts {
             let key = (task.name.clone(), account.clone());
             let position = self.positions.get(&key);
-            let pair = status.accounts.entry(account.clone()).or_insert_with(|| seeded(position));
-            pair.next = self.pairs.get(&key).and_then(super::pair::Pair::next_run);
+            let pair = status.accounts.get_or_insert_with(account, || seeded(position));
+            pair.next = self.pairs.get(&key).and_then(|pair| pair.next_run());
         }
     }
 
@@ -49,7 +49,7 @@ impl Kernel {
     }
 
     pub(super) fn describe_next(&mut self, key: &PairKey) {
-        let next = self.pairs.get(key).and_then(super::pair::Pair::next_run);
+        let next = self.pairs.get(key).and_then(|pair| pair.next_run());
         if let Some(pair) = self.pair_status(key) {
             pair.next = next;
         }
@@ -58,7 +58,7 @@ impl Kernel {
     pub(super) fn remember_ended(&mut self, key: &PairKey, record: &RunRecord) {
         let closed = record.resume_at.is_none();
         let Some(pair) = self.pair_status(key) else { return };
-        pair.last = Some(LastRun {
+        pair.last = Some(Box::new(LastRun {
             run_id: record.run_id.clone(),
             slot: record.key.slot,
             ended_at: record.ended_at,
@@ -66,7 +66,7 @@ impl Kernel {
             reason: record.reason.clone(),
             evidence: evidence_line(&record.evidence),
             amounts: amounts(&record.evidence),
-        });
+        }));
         if record.outcome.is_done() {
             pair.last_success_at = Some(record.ended_at);
             pair.consecutive_failures = 0;
@@ -118,7 +118,7 @@ impl Kernel {
     }
 
     fn pair_status(&mut self, key: &PairKey) -> Option<&mut PairStatus> {
-        self.task_status(&key.0)?.accounts.get_mut(&key.1)
+        self.task_status(&key.0)?.accounts.get_mut(key.1.as_str())
     }
 }
 
@@ -135,14 +135,16 @@ fn seeded(position: Option<&Position>) -> PairStatus {
     let Some(position) = position else { return PairStatus::default() };
     PairStatus {
         next: None,
-        last: position.last.as_ref().map(|last| LastRun {
-            run_id: last.run_id.clone(),
-            slot: last.slot,
-            ended_at: last.ended_at,
-            outcome: last.outcome,
-            reason: last.reason.clone(),
-            evidence: evidence_line(&last.evidence),
-            amounts: amounts(&last.evidence),
+        last: position.last.as_ref().map(|last| {
+            Box::new(LastRun {
+                run_id: last.run_id.clone(),
+                slot: last.slot,
+                ended_at: last.ended_at,
+                outcome: last.outcome,
+                reason: last.reason.clone(),
+                evidence: evidence_line(&last.evidence),
+                amounts: amounts(&last.evidence),
+            })
         }),
         last_success_at: position.last_success_at,
         consecutive_failures: position.consecutive_failures,
@@ -171,9 +173,9 @@ pub fn evidence_line(evidence: &serde_json::Value) -> Option<String> {
 impl super::pair::Pair {
     fn next_run(&self) -> Option<NextRun> {
         let waiting = self.waiting.as_ref().and_then(|waiting| {
-            let again = waiting.record.outcome == Outcome::Failed;
-            let fire_at = waiting.record.resume_at.filter(|_| again)?;
-            Some(NextRun { slot: waiting.slot, fire_at, attempt: waiting.record.attempt + 1 })
+            let again = waiting.outcome == Outcome::Failed;
+            let fire_at = waiting.resume_at.filter(|_| again)?;
+            Some(NextRun { slot: waiting.key.slot, fire_at, attempt: waiting.attempt + 1 })
         });
         let planned = self.planned.map(|planned| NextRun { slot: planned.slot, fire_at: planned.at, attempt: 1 });
         [waiting, planned].into_iter().flatten().min_by_key(|next| next.fire_at)

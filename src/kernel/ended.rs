@@ -6,7 +6,6 @@ use super::agenda::{Item, PairKey};
 use super::engine::Kernel;
 use super::lane::Running;
 use super::order::{Alarm, Effect, Work};
-use super::pair::Waiting;
 use super::record::{ClaimHistory, RunRecord, Trigger};
 use crate::names::{AccountName, RunKey};
 use crate::script::Outcome;
@@ -36,8 +35,8 @@ impl Kernel {
         if let Some(pair) = self.pairs.get_mut(&key)
             && let (Some(delay), false) = (pair.task.delete_after, messages.is_empty())
         {
-            pair.to_delete = Some((record.run_id.clone(), messages));
-            self.agenda.add(now + delay, Item::Delete(key.clone(), record.run_id.clone()));
+            pair.to_delete = Some(Box::new((record.key.slot, messages)));
+            self.agenda.add(now + delay, Item::Delete(key.clone(), record.key.slot));
         }
         self.describe_next(&key);
         effects.extend(self.pump(now, &key.1));
@@ -46,22 +45,17 @@ impl Kernel {
 
     /// Another attempt, or another look, is to come. A pair has one such slot, the newest; without a pair there is none.
     fn take_up_later(&mut self, key: &PairKey, record: &RunRecord) -> Vec<Effect> {
-        let waiting = |record: &RunRecord| Waiting {
-            run_id: record.run_id.clone(),
-            slot: record.key.slot,
-            record: Box::new(record.clone()),
-        };
         let Some(pair) = self.pairs.get_mut(key) else { return self.close(key, record.clone(), true) };
         let other = pair.waiting.as_ref().filter(|other| other.run_id != record.run_id);
-        if other.is_some_and(|other| other.slot > record.key.slot) {
+        if other.is_some_and(|other| other.key.slot > record.key.slot) {
             return self.close(key, record.clone(), true);
         }
-        let other = pair.waiting.replace(waiting(record)).filter(|other| other.run_id != record.run_id);
+        let other = pair.waiting.replace(Box::new(record.clone())).filter(|other| other.run_id != record.run_id);
         if let Some(at) = record.resume_at {
-            self.agenda.add(at, Item::Resume(key.clone(), record.run_id.clone()));
+            self.agenda.add(at, Item::Resume(key.clone(), record.key.slot));
         }
         self.remember_ended(key, record);
-        other.map(|other| self.close(key, *other.record, true)).unwrap_or_default()
+        other.map(|other| self.close(key, *other, true)).unwrap_or_default()
     }
 
     /// A claim that the ledger keeps open ends with its last attempt.
@@ -95,7 +89,7 @@ impl Kernel {
         let Some(Running { order, .. }) = self.no_longer_running(&pair) else { return Vec::new() };
         let mut effects = match order.work {
             Work::First if order.trigger == Trigger::Manual => Vec::new(),
-            Work::First => self.miss(&pair, order, reason),
+            Work::First => self.miss(&pair, *order, reason),
             // The claim stays open, and the next start takes it up.
             Work::Again { .. } | Work::Review { .. } => {
                 let (key, reason) = (order.key, reason.to_owned());
@@ -133,9 +127,9 @@ impl Kernel {
                 effects.extend(self.take_up_left_behind(now, &pair));
             } else if order.trigger != Trigger::Manual && given_again {
                 let reason = "an internal error ended the account's task twice; please report it";
-                effects.extend(self.miss(&pair, order, reason));
+                effects.extend(self.miss(&pair, *order, reason));
             } else if order.trigger != Trigger::Manual {
-                effects.extend(self.enqueue(now, order, true));
+                effects.extend(self.enqueue(now, *order, true));
             }
         }
         effects.extend(self.pump(now, account));

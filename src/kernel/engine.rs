@@ -22,8 +22,10 @@ use crate::schedule::{Quiet, Seed};
 pub struct Kernel {
     pub(super) seed: Seed,
     pub(super) snapshot: Option<Arc<Snapshot>>,
-    pub(super) pairs: BTreeMap<PairKey, Pair>,
+    pub(super) pairs: BTreeMap<PairKey, Box<Pair>>,
     pub(super) agenda: Agenda,
+    /// Pairs whose slot was fired and whose next one is not planned yet.
+    pub(super) unplanned: Vec<PairKey>,
     pub(super) lanes: BTreeMap<AccountName, Lane>,
     pub(super) positions: BTreeMap<PairKey, Position>,
     pub(super) left_behind: BTreeMap<PairKey, Vec<ClaimHistory>>,
@@ -53,6 +55,7 @@ impl Kernel {
             snapshot: None,
             pairs: BTreeMap::new(),
             agenda: Agenda::default(),
+            unplanned: Vec::new(),
             lanes,
             positions: seeds.positions.into_iter().map(position).collect(),
             left_behind,
@@ -61,9 +64,13 @@ impl Kernel {
         }
     }
 
-    /// When [`Event::Tick`] is wanted next.
+    /// When [`Event::Tick`] is wanted next. One tick does a part of what is due, so this may lie in the past after it.
     pub fn deadline(&self) -> Option<DateTime<Utc>> {
-        if self.stopping { None } else { self.agenda.next() }
+        match self.stopping {
+            true => None,
+            false if !self.unplanned.is_empty() => Some(DateTime::UNIX_EPOCH),
+            false => self.agenda.next(),
+        }
     }
 
     /// Everything that can be seen from outside. The caller adds what the kernel cannot know: the heartbeat, the watcher and
@@ -149,7 +156,7 @@ impl Kernel {
         };
         let orders: Vec<RunOrder> = accounts.into_iter().map(order).collect();
         for order in &orders {
-            self.give(now, order.clone(), false);
+            self.give(now, Box::new(order.clone()), false);
         }
         Ok(orders)
     }

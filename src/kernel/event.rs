@@ -28,7 +28,7 @@ pub struct Seeds {
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event {
-    /// A configuration was accepted. `active_since` holds every enabled pair of it.
+    /// A configuration was accepted. `active_since` holds every enabled pair of its new and changed tasks.
     Loaded {
         /// The configuration.
         snapshot: Arc<Snapshot>,

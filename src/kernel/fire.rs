@@ -8,31 +8,48 @@ use super::agenda::{Item, PairKey};
 use super::engine::Kernel;
 use super::order::{Alarm, Effect, RunOrder, Work};
 use super::pair::MISFIRE_GRACE;
-use super::record::{NotRun, Trigger};
+use super::record::{NotRun, RunRecord, Trigger};
 use super::status::{DelayedReason, MissedReason, SkippedReason};
-use crate::names::{RunId, RunKey, Slot};
+use crate::names::{RunKey, Slot};
 use crate::schedule::LostSlots;
 use crate::script::Outcome;
 
+/// What one tick does at most. It is small beside what may be due at one instant, and large beside the cost of a tick.
+const PART: usize = 32;
+
 impl Kernel {
+    /// Does a part of what is due, so that its orders are given before those of the next part are made.
     pub(super) fn tick(&mut self, now: DateTime<Utc>) -> Vec<Effect> {
         let mut effects = Vec::new();
-        while !self.stopping
-            && let Some((_, item)) = self.agenda.pop_due(now)
-        {
-            match item {
-                Item::Slot(key, slot) => effects.extend(self.fire(now, &key, slot)),
-                Item::Resume(key, run_id) => effects.extend(self.resume(now, &key, &run_id)),
-                Item::Deadline(key, slot) => effects.extend(self.deadline_passed(&key, slot)),
-                Item::Delete(key, run_id) => effects.extend(self.delete(&key, &run_id)),
-                Item::Queue(account) => effects.extend(self.pump(now, &account)),
+        for _ in 0..PART {
+            if self.stopping {
+                break;
+            }
+            if let Some(item) = self.agenda.pop_due(now) {
+                effects.extend(self.due(now, item));
+            } else if let Some(key) = self.unplanned.pop() {
+                if self.pairs.get(&key).is_some_and(|pair| pair.planned.is_none()) {
+                    effects.extend(self.plan(now, &key));
+                }
+            } else {
+                break;
             }
         }
         effects
     }
 
-    fn fire(&mut self, now: DateTime<Utc>, key: &PairKey, slot: Slot) -> Vec<Effect> {
-        let Some(pair) = self.pairs.get_mut(key) else { return Vec::new() };
+    fn due(&mut self, now: DateTime<Utc>, item: Item) -> Vec<Effect> {
+        match item {
+            Item::Slot(key, slot) => self.fire(now, key, slot),
+            Item::Resume(key, slot) => self.resume(now, &key, slot),
+            Item::Deadline(key, slot) => self.deadline_passed(&key, slot),
+            Item::Delete(key, slot) => self.delete(&key, slot),
+            Item::Queue(account) => self.pump(now, &account),
+        }
+    }
+
+    fn fire(&mut self, now: DateTime<Utc>, key: PairKey, slot: Slot) -> Vec<Effect> {
+        let Some(pair) = self.pairs.get_mut(&key) else { return Vec::new() };
         // An entry of an earlier plan for the same slot may come first.
         let Some(planned) = pair.planned.filter(|planned| planned.slot == slot && planned.at <= now) else {
             return Vec::new();
@@ -41,26 +58,28 @@ impl Kernel {
         let too_late = planned.late && pair.window_end(slot).is_some_and(|end| now > end + MISFIRE_GRACE);
         if too_late || planned.late_by(now) > MISFIRE_GRACE {
             // The machine slept, or the clock was put forward: the missed-run policy decides.
-            return self.plan(now, key);
+            return self.plan(now, &key);
         }
         let rested = if planned.ends_a_night { pair.unhandled_before(slot) } else { LostSlots::default() };
         pair.handled(slot);
-        let done_today = pair.is_done_today(now);
         let task = Arc::clone(&pair.task);
-        let mut effects = self.rest(key, &rested);
-        if done_today {
-            let reason = "it was done before today, and once a day is enough";
-            effects.push(self.skip(key, slot, SkippedReason::Done, reason));
-        } else if let Some(running) = self.lanes.get(&key.1).and_then(|lane| lane.runs(&key.0)) {
-            let reason = format!("the run of {} is still going on", running.key.slot);
-            effects.push(self.skip(key, slot, SkippedReason::Overlap, &reason));
+        let running = self.lanes.get(&key.1).and_then(|lane| lane.runs(&key.0)).map(|running| running.key.slot);
+        let refusal = if pair.is_done_today(now) {
+            Some((SkippedReason::Done, "it was done before today, and once a day is enough".to_owned()))
         } else {
-            effects.extend(self.make_way(key, slot));
+            running.map(|running| (SkippedReason::Overlap, format!("the run of {running} is still going on")))
+        };
+        let waited = refusal.is_none().then(|| {
+            pair.fired = Some((slot, planned.at));
+            pair.waiting.take()
+        });
+        let mut effects = self.rest(&key, &rested);
+        if let Some((why, reason)) = refusal {
+            effects.push(self.skip(&key, slot, why, &reason));
+        } else {
+            effects.extend(self.make_way(&key, slot, waited.flatten()));
             if planned.rested {
                 self.count_delayed(&key.0, DelayedReason::Quiet);
-            }
-            if let Some(pair) = self.pairs.get_mut(key) {
-                pair.fired = Some((slot, planned.at));
             }
             if let Some(deadline) = task.timing.deadline_for(slot) {
                 self.agenda.add(deadline, Item::Deadline(key.clone(), slot));
@@ -70,7 +89,7 @@ impl Kernel {
             let order = RunOrder { key: run_key, task, trigger, fire_at: planned.at, work: Work::First };
             effects.extend(self.enqueue(now, order, false));
         }
-        effects.extend(self.plan(now, key));
+        self.unplanned.push(key);
         effects
     }
 
@@ -83,7 +102,7 @@ impl Kernel {
     }
 
     /// What an earlier slot of the pair still has to come makes way for `slot`.
-    fn make_way(&mut self, key: &PairKey, slot: Slot) -> Vec<Effect> {
+    fn make_way(&mut self, key: &PairKey, slot: Slot, waited: Option<Box<RunRecord>>) -> Vec<Effect> {
         let mut effects = Vec::new();
         if let Some(order) = self.lanes.get_mut(&key.1).and_then(|lane| lane.withdraw(&key.0)) {
             match order.work {
@@ -98,29 +117,29 @@ impl Kernel {
                 Work::Review { .. } => {}
             }
         }
-        if let Some(waiting) = self.pairs.get_mut(key).and_then(|pair| pair.waiting.take()) {
-            effects.extend(self.close(key, *waiting.record, true));
+        if let Some(waited) = waited {
+            effects.extend(self.close(key, *waited, true));
         }
         effects
     }
 
-    fn resume(&mut self, now: DateTime<Utc>, key: &PairKey, run_id: &RunId) -> Vec<Effect> {
+    fn resume(&mut self, now: DateTime<Utc>, key: &PairKey, slot: Slot) -> Vec<Effect> {
         let busy = self.lanes.get(&key.1).is_some_and(|lane| lane.runs(&key.0).is_some());
         let quiet = self.quiet(&key.1);
         let Some(pair) = self.pairs.get_mut(key) else { return Vec::new() };
-        let Some(waiting) = pair.waiting.take_if(|waiting| waiting.run_id == *run_id) else { return Vec::new() };
+        let Some(record) = pair.waiting.take_if(|waiting| waiting.key.slot == slot) else { return Vec::new() };
         let rest = quiet.and_then(|quiet| quiet.end(pair.task.timing.zone, now));
         if busy || rest.is_some() {
             // A run by hand is going on, or the account rests; the end of that leaves the slot its turn.
-            pair.waiting = Some(waiting);
-            self.agenda.add(rest.unwrap_or(now + MISFIRE_GRACE), Item::Resume(key.clone(), run_id.clone()));
+            pair.waiting = Some(record);
+            self.agenda.add(rest.unwrap_or(now + MISFIRE_GRACE), Item::Resume(key.clone(), slot));
             return Vec::new();
         }
-        let record = waiting.record;
-        let (run_key, trigger, fire_at) = (record.key.clone(), record.trigger, record.resume_at.unwrap_or(now));
+        let (run_id, run_key, trigger, fire_at) =
+            (record.run_id.clone(), record.key.clone(), record.trigger, record.resume_at.unwrap_or(now));
         let work = match record.outcome {
-            Outcome::Failed => Work::Again { run_id: run_id.clone(), attempt: record.attempt + 1, last: record },
-            _ => Work::Review { run_id: run_id.clone(), last: Some(record), left_behind: None },
+            Outcome::Failed => Work::Again { run_id, attempt: record.attempt + 1, last: record },
+            _ => Work::Review { run_id, last: Some(record), left_behind: None },
         };
         let order = RunOrder { key: run_key, task: Arc::clone(&pair.task), trigger, fire_at, work };
         self.enqueue(now, order, false)
@@ -135,10 +154,10 @@ impl Kernel {
         vec![Effect::Alarm(Alarm::DeadlinePassed { key })]
     }
 
-    fn delete(&mut self, key: &PairKey, run_id: &RunId) -> Vec<Effect> {
+    fn delete(&mut self, key: &PairKey, slot: Slot) -> Vec<Effect> {
         let Some(pair) = self.pairs.get_mut(key) else { return Vec::new() };
-        let Some((_, messages)) = pair.to_delete.take_if(|(of, _)| of == run_id) else { return Vec::new() };
-        vec![Effect::Delete { account: key.1.clone(), task: Arc::clone(&pair.task), messages }]
+        let Some(to_delete) = pair.to_delete.take_if(|to_delete| to_delete.0 == slot) else { return Vec::new() };
+        vec![Effect::Delete { account: key.1.clone(), task: Arc::clone(&pair.task), messages: to_delete.1 }]
     }
 
     /// Plans the next slot of a pair; slots that passed are sorted into one to run late and those that are lost.

@@ -26,7 +26,7 @@ struct Ticket {
 /// An order that was given and has not come back.
 #[derive(Debug)]
 pub(super) struct Running {
-    pub(super) order: RunOrder,
+    pub(super) order: Box<RunOrder>,
     /// The account's task died with it once before.
     pub(super) given_again: bool,
 }
@@ -61,11 +61,11 @@ impl Lane {
     /// Whether the task has an order that was given, or is about to be given again.
     pub(super) fn runs(&self, task: &TaskName) -> Option<&RunOrder> {
         let lost = || self.lost.iter().find(|lost| lost.order.key.task == *task);
-        self.running.get(task).or_else(lost).map(|running| &running.order)
+        self.running.get(task).or_else(lost).map(|running| &*running.order)
     }
 
     pub(super) fn wait(&mut self, order: RunOrder, given_again: bool) {
-        let waiting = Running { order, given_again };
+        let waiting = Running { order: Box::new(order), given_again };
         let key = &waiting.order.key;
         if waiting.order.is_left_behind() {
             return self.cut_off.push_back(waiting);
@@ -87,13 +87,13 @@ impl Lane {
     pub(super) fn withdraw(&mut self, task: &TaskName) -> Option<RunOrder> {
         self.held_up.remove(task);
         let ticket = self.tickets.remove(task)?;
-        self.waiting.remove(&ticket).map(|waiting| waiting.order)
+        self.waiting.remove(&ticket).map(|waiting| *waiting.order)
     }
 
     /// What a crash left of a task leaves the queue.
     pub(super) fn withdraw_cut_off(&mut self, task: &TaskName) -> Option<RunOrder> {
         let place = self.cut_off.iter().position(|waiting| waiting.order.key.task == *task)?;
-        self.cut_off.remove(place).map(|waiting| waiting.order)
+        self.cut_off.remove(place).map(|waiting| *waiting.order)
     }
 
     /// Takes the first order that `held_up` lets go.

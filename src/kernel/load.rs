@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use super::agenda::{Item, PairKey};
 use super::engine::Kernel;
 use super::order::{Effect, RunOrder, Work};
-use super::pair::{Pair, Waiting};
+use super::pair::Pair;
 use super::record::{ClaimHistory, NotRun, RunRecord};
 use super::status::{DETAILED_TASKS, SkippedReason};
-use crate::config::{Snapshot, Task};
+use crate::config::{Changes, Snapshot, Task};
 use crate::names::{RunKey, Slot};
 use crate::script::Outcome;
 
@@ -29,18 +29,16 @@ impl Kernel {
     ) -> Vec<Effect> {
         let before = self.snapshot.replace(Arc::clone(snapshot));
         let mut effects = Vec::new();
-        for task in before.iter().flat_map(|before| before.tasks.values()) {
-            let after = snapshot.tasks.get(&task.name);
-            if after.is_none_or(|after| after.fingerprint != task.fingerprint) {
-                effects.extend(self.retire(now, task, after));
-            }
+        let none = BTreeMap::new();
+        let known = before.as_ref().map_or(&none, |before| &before.tasks);
+        let changes = Changes::of_tasks(known, &snapshot.tasks);
+        for name in changes.removed.iter().chain(&changes.changed) {
+            effects.extend(self.retire(now, &known[name], snapshot.tasks.get(name)));
         }
-        for task in snapshot.tasks.values() {
-            let known = before.as_ref().and_then(|before| before.tasks.get(&task.name));
-            if known.is_none_or(|known| known.fingerprint != task.fingerprint) {
-                self.describe(now, task, snapshot.tasks.len() <= DETAILED_TASKS);
-                effects.extend(self.adopt(now, task, active_since));
-            }
+        for name in changes.added.iter().chain(&changes.changed) {
+            let task = &snapshot.tasks[name];
+            self.describe(now, task, snapshot.tasks.len() <= DETAILED_TASKS);
+            effects.extend(self.adopt(now, task, active_since));
         }
         if let Some(before) = before {
             effects.extend(self.heed_new_quiet_hours(now, &before, snapshot));
@@ -72,7 +70,7 @@ impl Kernel {
             }
             self.positions.insert(key.clone(), pair.position(&key, now));
             if let Some(waiting) = pair.waiting {
-                effects.extend(self.close(&key, *waiting.record, false));
+                effects.extend(self.close(&key, *waiting, false));
             }
         }
         effects
@@ -115,7 +113,7 @@ impl Kernel {
                 }
             } else {
                 let pair = Pair::new(Arc::clone(task), index, since, self.positions.get(&key));
-                self.pairs.insert(key.clone(), pair);
+                self.pairs.insert(key.clone(), Box::new(pair));
             }
             self.lanes.entry(account.clone()).or_default();
             effects.extend(self.take_up_left_behind(now, &key));
@@ -145,7 +143,7 @@ impl Kernel {
         let pairs = &self.pairs;
         self.agenda.retain(|item| match item {
             Item::Slot(key, slot) => pairs.get(key).is_some_and(|pair| pair.is_planned(*slot)),
-            Item::Resume(key, run_id) => pairs.get(key).is_some_and(|pair| pair.waits_for(run_id)),
+            Item::Resume(key, slot) => pairs.get(key).is_some_and(|pair| pair.waits_for(*slot)),
             Item::Deadline(key, _) => pairs.contains_key(key),
             Item::Delete(..) | Item::Queue(_) => true,
         });
@@ -165,8 +163,8 @@ impl Kernel {
             self.agenda.add(deadline, Item::Deadline(key.clone(), slot));
         }
         if let (Some(at), Some(last)) = (newest.resume_at, newest.attempts.last()) {
-            pair.waiting = Some(Waiting { run_id: run_id.clone(), slot, record: Box::new(last.clone()) });
-            self.agenda.add(at.max(now), Item::Resume(key.clone(), run_id));
+            pair.waiting = Some(Box::new(last.clone()));
+            self.agenda.add(at.max(now), Item::Resume(key.clone(), slot));
             return effects;
         }
         let order = RunOrder {

@@ -10,7 +10,7 @@ use super::agenda::PairKey;
 use super::record::{Position, RunRecord};
 use super::status::MissedReason;
 use crate::config::Task;
-use crate::names::{RunId, Slot};
+use crate::names::Slot;
 use crate::schedule::{self, LostSlots, MissedPolicy, Place, Quiet, Seed, Timing};
 
 /// A run that begins this much after its instant is on time; beyond it the missed-run policy decides. It has room for a slow
@@ -39,14 +39,6 @@ impl Planned {
     }
 }
 
-/// A slot that ended for now and is taken up again.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) run_id: RunId,
-    pub(super) slot: Slot,
-    pub(super) record: Box<RunRecord>,
-}
-
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) task: Arc<Task>,
@@ -58,12 +50,14 @@ pub(super) struct Pair {
     pub(super) planned: Option<Planned>,
     /// The slot that was ordered last, and when it was to begin.
     pub(super) fired: Option<(Slot, DateTime<Utc>)>,
-    pub(super) waiting: Option<Waiting>,
+    /// How a slot ended for now that is taken up again.
+    pub(super) waiting: Option<Box<RunRecord>>,
     /// The latest slot whose sign-in is done.
     pub(super) done: Option<Slot>,
     /// When a run last ended as done.
     pub(super) success_at: Option<DateTime<Utc>>,
-    pub(super) to_delete: Option<(RunId, Vec<i32>)>,
+    /// Own messages of a slot's run.
+    pub(super) to_delete: Option<Box<(Slot, Vec<i32>)>>,
 }
 
 /// What planning found out about slots that passed.
@@ -154,8 +148,8 @@ impl Pair {
         self.planned.is_some_and(|planned| planned.slot == slot)
     }
 
-    pub(super) fn waits_for(&self, run_id: &RunId) -> bool {
-        self.waiting.as_ref().is_some_and(|waiting| waiting.run_id == *run_id)
+    pub(super) fn waits_for(&self, slot: Slot) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.key.slot == slot)
     }
 
     pub(super) fn take_planned(&mut self, slot: Slot) -> Option<Planned> {

@@ -25,7 +25,7 @@ impl Kernel {
     }
 
     /// Gives an order; it is running until it comes back.
-    pub(super) fn give(&mut self, now: DateTime<Utc>, order: RunOrder, given_again: bool) {
+    pub(super) fn give(&mut self, now: DateTime<Utc>, order: Box<RunOrder>, given_again: bool) {
         let lane = self.lanes.entry(order.key.account.clone()).or_default();
         lane.begin(now, &order);
         lane.running.insert(order.key.task.clone(), Running { order, given_again });
@@ -38,11 +38,11 @@ impl Kernel {
             if expires_at(&order).is_some_and(|end| now > end) {
                 let key = (order.key.task.clone(), order.key.account.clone());
                 let reason = "its account was busy, resting or out of budget through the task's whole window";
-                effects.extend(self.miss(&key, order, reason));
+                effects.extend(self.miss(&key, *order, reason));
                 continue;
             }
-            self.give(now, order.clone(), given_again);
-            effects.push(Effect::Run(Box::new(order)));
+            effects.push(Effect::Run(order.clone()));
+            self.give(now, order, given_again);
         }
         if let Some(status) = self.status.accounts.get_mut(account) {
             status.queue_length = self.lanes.get(account).map_or(0, Lane::waiting);

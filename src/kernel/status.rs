@@ -5,6 +5,7 @@
 
 mod backup;
 mod histogram;
+mod pairs;
 mod reason;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::backup::{BackupResult, BackupRole, BackupStatus, BackupTotals, Check, Restored};
 pub use self::histogram::Histogram;
+pub use self::pairs::PairStatuses;
 pub use self::reason::{DelayedReason, MissedReason, SkippedReason};
 use crate::names::{AccountName, RunId, RunKey, Slot, TaskName};
 use crate::script::{Amount, Outcome};
@@ -169,7 +171,7 @@ pub struct TaskStatus {
     /// A disabled task has no slots.
     pub enabled: bool,
     /// Its accounts.
-    pub accounts: BTreeMap<AccountName, PairStatus>,
+    pub accounts: PairStatuses,
     /// Ended runs, and slots that never became one, since the process began, by outcome.
     pub outcomes: BTreeMap<Outcome, u64>,
     /// Slots that were missed since the process began, by reason.
@@ -188,7 +190,7 @@ pub struct PairStatus {
     /// What comes next; `None` for a disabled task or a schedule that has ended.
     pub next: Option<NextRun>,
     /// What was last; seeded from the ledger at the start.
-    pub last: Option<LastRun>,
+    pub last: Option<Box<LastRun>>,
     /// When it last ended with an outcome that counts as done; seeded from the ledger at the start.
     pub last_success_at: Option<DateTime<Utc>>,
     /// Slots since then that were not done; skipped ones do not count.

@@ -229,12 +229,18 @@ pub(super) fn a_pair_is_active_since_its_schedule_came(ledger: &mut dyn Ledger) 
         schedule: schedule.to_owned(),
     };
     let (a, b) = (pair("a", "daily"), pair("b", "daily"));
-    assert_eq!(ledger.active_since(&[a.clone(), b.clone()], at(1)), Ok(vec![at(1), at(1)]));
-    assert_eq!(ledger.active_since(&[pair("b", "hourly"), a.clone()], at(2)), Ok(vec![at(2), at(1)]));
+    assert_eq!(ledger.active_since(&Tasks::All, &[a.clone(), b.clone()], at(1)), Ok(vec![at(1), at(1)]));
+    assert_eq!(ledger.active_since(&Tasks::All, &[pair("b", "hourly"), a.clone()], at(2)), Ok(vec![at(2), at(1)]));
     assert_eq!(ledger.active(), Ok(vec![(a.clone(), at(1)), (pair("b", "hourly"), at(2))]));
-    assert_eq!(ledger.active_since(&[], at(3)), Ok(vec![]));
+    let named = |task: &str| Tasks::Named(vec![task.parse().unwrap()]);
+    assert_eq!(ledger.active_since(&named("b"), &[pair("b", "weekly")], at(3)), Ok(vec![at(3)]));
+    assert_eq!(ledger.active_since(&named("b"), &[pair("b", "weekly")], at(4)), Ok(vec![at(3)]));
+    assert_eq!(ledger.active(), Ok(vec![(a.clone(), at(1)), (pair("b", "weekly"), at(3))]));
+    assert_eq!(ledger.active_since(&named("b"), &[], at(4)), Ok(vec![]));
+    assert_eq!(ledger.active(), Ok(vec![(a.clone(), at(1))]));
+    assert_eq!(ledger.active_since(&Tasks::All, &[], at(4)), Ok(vec![]));
     assert_eq!(ledger.active(), Ok(vec![]));
-    assert_eq!(ledger.active_since(&[a], at(4)), Ok(vec![at(4)]));
+    assert_eq!(ledger.active_since(&Tasks::All, &[a], at(5)), Ok(vec![at(5)]));
 }
 
 pub(super) fn runs_are_found_the_newest_first(ledger: &mut dyn Ledger) {

@@ -8,13 +8,22 @@ use super::record::{
     RunRecord,
 };
 use crate::kernel::status::LedgerSizes;
-use crate::names::{RunId, RunKey};
+use crate::names::{RunId, RunKey, TaskName};
 
 /// Durable storage for a [`Ledger`].
 pub trait Engine: Send {
     /// Performs everything `work` does in one durable transaction. A call that fails inside undoes only itself; when `group`
     /// itself fails, nothing that `work` did has happened.
     fn group(&mut self, work: &mut dyn FnMut(&mut dyn Ledger)) -> Result<(), LedgerError>;
+}
+
+/// The tasks that a call is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tasks {
+    /// All that there are.
+    All,
+    /// These.
+    Named(Vec<TaskName>),
 }
 
 /// Claims, runs and evidence.
@@ -48,8 +57,13 @@ pub trait Ledger: Send {
     fn positions(&mut self) -> Result<Vec<Position>, LedgerError>;
 
     /// Since when each of `pairs` has had its schedule, in their order: `now` for those that are new or have another schedule.
-    /// Slots before that are not missed. Pairs that are not listed are forgotten, so this is called with all of them.
-    fn active_since(&mut self, pairs: &[ActivePair], now: DateTime<Utc>) -> Result<Vec<DateTime<Utc>>, LedgerError>;
+    /// Slots before that are not missed. Pairs of `of` that are not listed are forgotten, so this is called with all of them.
+    fn active_since(
+        &mut self,
+        of: &Tasks,
+        pairs: &[ActivePair],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<DateTime<Utc>>, LedgerError>;
 
     /// The pairs that were listed last, and since when each has had its schedule.
     fn active(&mut self) -> Result<Vec<(ActivePair, DateTime<Utc>)>, LedgerError>;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 
-use super::engine::{Engine, Ledger};
+use super::engine::{Engine, Ledger, Tasks};
 use super::error::LedgerError;
 use super::record::{
     ActivePair, Claim, ClaimHistory, ClaimResult, Instance, JournalEntry, LedgerVersion, NotRun, Position, RunFilter,
@@ -88,10 +88,11 @@ impl LedgerHandle {
     /// Since when pairs have had their schedules; see [`Ledger::active_since`].
     pub async fn active_since(
         &self,
+        of: Tasks,
         pairs: Vec<ActivePair>,
         now: DateTime<Utc>,
     ) -> Result<Vec<DateTime<Utc>>, LedgerError> {
-        self.ask(move |ledger| ledger.active_since(&pairs, now)).await
+        self.ask(move |ledger| ledger.active_since(&of, &pairs, now)).await
     }
 
     /// The pairs that had schedules last; see [`Ledger::active`].

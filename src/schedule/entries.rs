@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::rule::Rule;
+use super::rule::{Days, Rule};
 use super::syntax::{self, Mistake};
 use crate::names::Slot;
 
@@ -27,22 +27,26 @@ pub struct ScheduleError {
     pub hint: String,
 }
 
-/// Parses schedules and keeps one copy of equal entries, for many tasks that run at the same time: a parsed cron expression
-/// takes more than 5 KB.
+/// Parses schedules and keeps one copy of equal ones, for many tasks that run at the same time.
 #[derive(Debug, Default)]
 pub struct Parser {
-    rules: BTreeMap<String, Arc<Rule>>,
+    days: Days,
+    schedules: BTreeMap<Vec<String>, Schedule>,
 }
 
 impl Parser {
     /// Reads the entries of one schedule and returns all errors at once. No entries at all are an error too.
     pub fn parse(&mut self, entries: &[impl AsRef<str>]) -> Result<Schedule, Vec<ScheduleError>> {
-        let mut rules: Vec<Arc<Rule>> = Vec::with_capacity(entries.len());
+        let mut fields: Vec<String> = Vec::with_capacity(entries.len());
+        let mut rules: Vec<Rule> = Vec::with_capacity(entries.len());
         let mut errors = Vec::new();
         for (entry, text) in entries.iter().enumerate() {
             match self.rule(text.as_ref()) {
-                Ok(rule) if rules.iter().any(|known| Arc::ptr_eq(known, &rule)) => {}
-                Ok(rule) => rules.push(rule),
+                Ok(rule) if rules.contains(&rule) => {}
+                Ok(rule) => {
+                    fields.push(rule.fields().to_owned());
+                    rules.push(rule);
+                }
                 Err(Mistake { message, hint }) => errors.push(ScheduleError { entry, message, hint }),
             }
         }
@@ -50,17 +54,15 @@ impl Parser {
             let message = "the schedule has no entries".to_owned();
             errors.push(ScheduleError { entry: 0, message, hint: "write a time such as \"06:00\"".to_owned() });
         }
-        if errors.is_empty() { Ok(Schedule(Slots::Rules(rules.into()))) } else { Err(errors) }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let schedule = self.schedules.entry(fields).or_insert_with(|| Schedule(Slots::Rules(rules.into())));
+        Ok(schedule.clone())
     }
 
-    fn rule(&mut self, text: &str) -> Result<Arc<Rule>, Mistake> {
-        let fields = syntax::normalize(text)?;
-        if let Some(rule) = self.rules.get(&fields) {
-            return Ok(Arc::clone(rule));
-        }
-        let rule = Arc::new(Rule::parse(&fields)?);
-        self.rules.insert(fields, Arc::clone(&rule));
-        Ok(rule)
+    fn rule(&mut self, text: &str) -> Result<Rule, Mistake> {
+        Rule::parse(&syntax::normalize(text)?, &mut self.days)
     }
 }
 
@@ -71,7 +73,7 @@ pub struct Schedule(Slots);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Slots {
-    Rules(Arc<[Arc<Rule>]>),
+    Rules(Arc<[Rule]>),
     /// Whole periods after the anchor, both in seconds.
     Every {
         period: i64,
@@ -102,11 +104,11 @@ impl Schedule {
 
     /// The entries as six normalized fields each.
     pub(super) fn normalized(&self) -> impl Iterator<Item = &str> {
-        let rules: &[Arc<Rule>] = match &self.0 {
+        let rules: &[Rule] = match &self.0 {
             Slots::Rules(rules) => rules,
             Slots::Every { .. } => &[],
         };
-        rules.iter().map(|rule| rule.fields())
+        rules.iter().map(Rule::fields)
     }
 
     /// The schedule of [`every`](Self::every) counted from `anchor`; other schedules stay what they are.
@@ -172,12 +174,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tasks_loaded_together_share_equal_entries() {
+    fn tasks_loaded_together_share_equal_schedules() {
         let mut parser = Parser::default();
         let mut parse = |entry: &str| parser.parse(&[entry]).unwrap();
         let (one, other, apart) = (parse("06:00"), parse("0 6 * * *"), parse("06:01"));
         let (Slots::Rules(first), Slots::Rules(second)) = (&one.0, &other.0) else { panic!("both have rules") };
-        assert!(Arc::ptr_eq(&first[0], &second[0]));
+        assert!(Arc::ptr_eq(first, second));
         assert_eq!(one, other);
         assert_ne!(one, apart);
         assert_eq!(format!("{apart:?}"), r#"Schedule(Rules(["0 1 6 * * *"]))"#);

@@ -49,6 +49,7 @@ mod rule;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod times;
 mod words;
 
 pub use entries::{Parser, Schedule, ScheduleError};

@@ -1,13 +1,20 @@
-//! One parsed entry and its instants in a zone: croner walks the wall clock, the daylight-saving policy is ours.
+//! One parsed entry and its instants in a zone: croner knows the days, the times of a day are three sets, and
+//! the daylight-saving policy is ours.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
+use std::sync::Arc;
 
-use chrono::{DateTime, LocalResult, NaiveDateTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, LocalResult, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::{GapInfo, Tz};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
 use super::syntax::Mistake;
+use super::times::Times;
+
+const HINT: &str = "write 5 fields: minute hour day month weekday";
 
 /// How the hours of a rule meet a clock that is put forward or back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,21 +25,27 @@ enum Hours {
     RealTime,
 }
 
+/// The days of rules, by their fields. One of croner's values has five kilobytes, and most rules mean every day.
+pub(super) type Days = BTreeMap<String, Arc<Cron>>;
+
 /// One entry of a schedule.
 pub(super) struct Rule {
-    cron: Cron,
+    fields: Box<str>,
+    /// Their midnights.
+    days: Arc<Cron>,
+    times: Times,
     hours: Hours,
 }
 
 impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.cron.as_str(), f)
+        fmt::Debug::fmt(&self.fields, f)
     }
 }
 
 impl PartialEq for Rule {
     fn eq(&self, other: &Self) -> bool {
-        self.cron.as_str() == other.cron.as_str()
+        self.fields == other.fields
     }
 }
 
@@ -40,18 +53,23 @@ impl Eq for Rule {}
 
 impl Rule {
     /// Reads six normalized fields.
-    pub(super) fn parse(fields: &str) -> Result<Self, Mistake> {
-        let cron = CronParser::builder()
-            .seconds(Seconds::Required)
-            .year(Year::Disallowed)
-            .build()
-            .parse(fields)
-            .map_err(|error| Mistake::new(error.to_string(), "write 5 fields: minute hour day month weekday"))?;
-        let hours = match fields.split(' ').nth(2) {
-            Some(field) if field.starts_with('*') => Hours::RealTime,
-            _ => Hours::Fixed,
+    pub(super) fn parse(fields: &str, days: &mut Days) -> Result<Self, Mistake> {
+        let malformed = || Mistake::new(format!("{fields:?} is not a time"), HINT);
+        let [second, minute, hour, day @ ..] = &fields.split(' ').collect::<Vec<_>>()[..] else {
+            return Err(malformed());
         };
-        let rule = Self { cron, hours };
+        let times = Times::parse(second, minute, hour).ok_or_else(malformed)?;
+        let midnights = format!("0 0 0 {}", day.join(" "));
+        let days = match days.entry(midnights) {
+            Entry::Occupied(known) => Arc::clone(known.get()),
+            Entry::Vacant(unknown) => {
+                let cron = midnight_parser().parse(unknown.key());
+                let cron = Arc::new(cron.map_err(|error| Mistake::new(error.to_string(), HINT))?);
+                Arc::clone(unknown.insert(cron))
+            }
+        };
+        let hours = if hour.starts_with('*') { Hours::RealTime } else { Hours::Fixed };
+        let rule = Self { fields: fields.into(), days, times, hours };
         // The calendar repeats after 400 years, so what does not come after 1970 never comes.
         if rule.wall_clock_after(DateTime::UNIX_EPOCH.naive_utc()).is_none() {
             return Err(Mistake::new("this day never comes", "check the day of the month against the months"));
@@ -61,7 +79,7 @@ impl Rule {
 
     /// The six normalized fields.
     pub(super) fn fields(&self) -> &str {
-        self.cron.as_str()
+        &self.fields
     }
 
     /// The first instant strictly after `after` (a whole second).
@@ -103,8 +121,21 @@ impl Rule {
     }
 
     fn wall_clock_after(&self, local: NaiveDateTime) -> Option<NaiveDateTime> {
-        self.cron.find_next_occurrence(&local, false).ok()
+        let today = local.date().and_time(NaiveTime::MIN);
+        let day = self.days.find_next_occurrence(&today, true).ok()?;
+        if day > today {
+            return Some(day.date().and_time(self.times.first()));
+        }
+        if let Some(time) = self.times.after(local.time()) {
+            return Some(today.date().and_time(time));
+        }
+        let day = self.days.find_next_occurrence(&today, false).ok()?;
+        Some(day.date().and_time(self.times.first()))
     }
+}
+
+fn midnight_parser() -> CronParser {
+    CronParser::builder().seconds(Seconds::Required).year(Year::Disallowed).build()
 }
 
 /// The instant at which the zone's wall clock shows `local` for the first time or, when it leaves it out, the end of the gap.

@@ -23,7 +23,11 @@ async fn stage(missed: &str) -> Stage {
         schedule: task.schedule_fingerprint.clone(),
     };
     let datadir = Datadir::open(&stage.datadir()).await.unwrap();
-    datadir.ledger.active_since(vec![pair], Utc::now() - TimeDelta::hours(2)).await.unwrap();
+    datadir
+        .ledger
+        .active_since(tgsignd::ledger::Tasks::All, vec![pair], Utc::now() - TimeDelta::hours(2))
+        .await
+        .unwrap();
     datadir.ledger.close().await.unwrap();
     stage
 }

@@ -22,7 +22,8 @@ async fn a_scheduled_run_presses_the_button_and_keeps_the_proof() {
 
     // What the status says, to programs and to people.
     let done = |status: &tgsignd::kernel::status::Status| {
-        status.tasks["points"].accounts["alice"].last_success_at.is_some() && status.running.is_empty()
+        status.tasks["points"].accounts.get("alice").is_some_and(|pair| pair.last_success_at.is_some())
+            && status.running.is_empty()
     };
     daemon.status_when(done).await;
     let status = stage.tgsignd(&["status", "--format", "json"]).ends().await.success();
@@ -87,7 +88,11 @@ async fn a_run_that_ended_unknown_is_decided_by_what_the_bot_said_later() {
     let daemon = stage.daemon().await;
     let found = daemon.says("the chat's history tells how the run ended").await;
     assert_eq!(found.field("outcome"), "succeeded", "{}", found.text);
-    daemon.status_when(|status| status.tasks["silent"].accounts["alice"].last_success_at.is_some()).await;
+    daemon
+        .status_when(|status| {
+            status.tasks["silent"].accounts.get("alice").is_some_and(|pair| pair.last_success_at.is_some())
+        })
+        .await;
     daemon.stop().await;
     assert_eq!(stage.sent("alice", "silent"), ["/sign"]);
     let runs = stage.runs().await;

@@ -9,14 +9,14 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::Service;
-use crate::config::{Connect, Diff, Snapshot};
+use crate::config::{Changes, Connect, Diff, Snapshot, Task};
 use crate::daemon::reload::{self, Accepted, Rejected};
 use crate::daemon::systemd;
 use crate::daemon::workdir::Reread;
 use crate::kernel::Event;
 use crate::kernel::agenda::PairKey;
 use crate::kernel::record::ActivePair;
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Tasks};
 use crate::names::AccountName;
 
 /// What disappeared has to be gone for that long: an editor, or a copy over the network, may be half-way.
@@ -174,10 +174,20 @@ impl Service {
         Ok(())
     }
 
+    /// Of the pairs of tasks that are new or changed.
     async fn active_since(&self, snapshot: &Snapshot) -> Result<BTreeMap<PairKey, chrono::DateTime<Utc>>, LedgerError> {
-        let pairs: Vec<ActivePair> = snapshot
-            .tasks
-            .values()
+        // What the last process put in force is not all that the ledger knows.
+        let current = self.started_with.is_some().then(|| self.kernel.snapshot()).flatten();
+        let of = current.map_or(Tasks::All, |current| {
+            let Changes { added, removed, changed } = Changes::of_tasks(&current.tasks, &snapshot.tasks);
+            Tasks::Named([added, removed, changed].concat())
+        });
+        let tasks: Vec<&Arc<Task>> = match &of {
+            Tasks::All => snapshot.tasks.values().collect(),
+            Tasks::Named(names) => names.iter().filter_map(|name| snapshot.tasks.get(name)).collect(),
+        };
+        let pairs: Vec<ActivePair> = tasks
+            .into_iter()
             .filter(|task| task.enabled)
             .flat_map(|task| {
                 task.accounts.iter().map(|account| ActivePair {
@@ -187,7 +197,7 @@ impl Service {
                 })
             })
             .collect();
-        let since = self.datadir.ledger.active_since(pairs.clone(), Utc::now()).await?;
+        let since = self.datadir.ledger.active_since(of, pairs.clone(), Utc::now()).await?;
         Ok(pairs.into_iter().zip(since).map(|(pair, since)| ((pair.task, pair.account), since)).collect())
     }
 

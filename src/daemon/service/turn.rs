@@ -67,6 +67,8 @@ impl Service {
                 }
                 Some(event) = self.events.recv() => self.take_in(event),
                 Some(wake) = self.wakes.recv() => self.woken(wake),
+                // One tick does a part of what is due.
+                () = std::future::ready(()), if self.is_behind() => self.take_in(Event::Tick),
                 Some(call) = self.calls.recv() => self.answer(call),
                 Some(report) = next_report(&mut self.backup) => {
                     if let Heeded::Superseded = self.heed(report).await {
@@ -129,6 +131,10 @@ impl Service {
             self.kernel.status().totals.clock_steps += 1;
         }
         self.take_in(Event::Tick);
+    }
+
+    fn is_behind(&self) -> bool {
+        self.kernel.deadline().is_some_and(|deadline| deadline <= Utc::now())
     }
 
     /// One event through the kernel.

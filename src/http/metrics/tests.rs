@@ -66,7 +66,7 @@ fn fill_tasks(status: &mut Status) {
     let run_id = RunId::new(&key, now());
     let pair = PairStatus {
         next: Some(NextRun { slot: Slot::at(now()), fire_at: now() + TimeDelta::days(1), attempt: 1 }),
-        last: Some(LastRun {
+        last: Some(Box::new(LastRun {
             run_id: run_id.clone(),
             slot: key.slot,
             ended_at: now() - TimeDelta::days(1),
@@ -74,13 +74,13 @@ fn fill_tasks(status: &mut Status) {
             reason: "no button".into(),
             evidence: Some("维护中".into()),
             amounts: Vec::new(),
-        }),
+        })),
         last_success_at: Some(now() - TimeDelta::days(2)),
         consecutive_failures: 1,
     };
     let busy = TaskStatus {
         enabled: true,
-        accounts: [(account, pair)].into(),
+        accounts: [(account, pair)].into_iter().collect(),
         outcomes: [(Outcome::Failed, 1), (Outcome::Succeeded, 4)].into(),
         missed: [(MissedReason::WindowPassed, 1)].into(),
         skipped: [(SkippedReason::Overlap, 2)].into(),
@@ -161,7 +161,7 @@ fn too_many_tasks_share_their_series_and_say_so() {
     status.tasks = tasks(DETAILED_TASKS + 1);
     let (task, pair) = (TaskName::clone(status.tasks.keys().next().unwrap()), "alice".parse::<AccountName>().unwrap());
     let worst = Arc::make_mut(Arc::make_mut(&mut status.tasks).get_mut(&task).unwrap());
-    let worst = worst.accounts.get_mut(&pair).unwrap();
+    let worst = worst.accounts.get_mut(pair.as_str()).unwrap();
     worst.consecutive_failures = 9;
     worst.last_success_at = Some(DateTime::from_timestamp(1000, 0).unwrap());
     let together = render(&status, &process());

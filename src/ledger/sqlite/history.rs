@@ -11,7 +11,7 @@ use super::column::{Reader, from_index, from_instant};
 use super::fault::Fault;
 use crate::config::secret::Secret;
 use crate::kernel::status::LedgerSizes;
-use crate::ledger::{ActivePair, Instance, LastEnded, Position, RunFilter, RunRecord};
+use crate::ledger::{ActivePair, Instance, LastEnded, Position, RunFilter, RunRecord, Tasks};
 use crate::names::{AccountName, Slot, TaskName};
 
 pub(super) fn positions(connection: &Connection) -> Result<Vec<Position>, Fault> {
@@ -67,10 +67,11 @@ fn last_ended(reader: &Reader) -> Result<Option<LastEnded>, Fault> {
 
 pub(super) fn active_since(
     connection: &Connection,
+    of: &Tasks,
     pairs: &[ActivePair],
     now: DateTime<Utc>,
 ) -> Result<Vec<DateTime<Utc>>, Fault> {
-    let mut known = known_activity(connection)?;
+    let mut known = known_activity(connection, of)?;
     let mut since = Vec::with_capacity(pairs.len());
     let mut keep =
         connection.prepare("INSERT OR REPLACE INTO active (task, account, schedule, since) VALUES (?1, ?2, ?3, ?4)")?;
@@ -109,14 +110,24 @@ pub(super) fn active(connection: &Connection) -> Result<Vec<(ActivePair, DateTim
 
 type Activity = BTreeMap<(String, String), (String, DateTime<Utc>)>;
 
-fn known_activity(connection: &Connection) -> Result<Activity, Fault> {
-    let mut statement = connection.prepare("SELECT * FROM active")?;
-    let mut rows = statement.query([])?;
+fn known_activity(connection: &Connection, of: &Tasks) -> Result<Activity, Fault> {
     let mut known = Activity::new();
-    while let Some(row) = rows.next()? {
-        let reader = Reader { row, what: "active" };
-        let pair = (reader.text("task")?, reader.text("account")?);
-        known.insert(pair, (reader.text("schedule")?, reader.instant("since")?));
+    let mut remember = |mut rows: rusqlite::Rows<'_>| -> Result<(), Fault> {
+        while let Some(row) = rows.next()? {
+            let reader = Reader { row, what: "active" };
+            let pair = (reader.text("task")?, reader.text("account")?);
+            known.insert(pair, (reader.text("schedule")?, reader.instant("since")?));
+        }
+        Ok(())
+    };
+    match of {
+        Tasks::All => remember(connection.prepare("SELECT * FROM active")?.query([])?)?,
+        Tasks::Named(tasks) => {
+            let mut statement = connection.prepare("SELECT * FROM active WHERE task = ?1")?;
+            for task in tasks {
+                remember(statement.query([task.as_str()])?)?;
+            }
+        }
     }
     Ok(known)
 }

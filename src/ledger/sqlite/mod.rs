@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use self::fault::Fault;
 use super::LedgerError;
-use super::engine::{Engine, Ledger};
+use super::engine::{Engine, Ledger, Tasks};
 use super::record::{
     ActivePair, Claim, ClaimHistory, ClaimResult, Instance, JournalEntry, LedgerVersion, NotRun, Position, RunFilter,
     RunRecord,
@@ -132,8 +132,13 @@ impl Ledger for SqliteLedger {
         self.atomic(history::positions)
     }
 
-    fn active_since(&mut self, pairs: &[ActivePair], now: DateTime<Utc>) -> Result<Vec<DateTime<Utc>>, LedgerError> {
-        self.atomic(|connection| history::active_since(connection, pairs, now))
+    fn active_since(
+        &mut self,
+        of: &Tasks,
+        pairs: &[ActivePair],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<DateTime<Utc>>, LedgerError> {
+        self.atomic(|connection| history::active_since(connection, of, pairs, now))
     }
 
     fn active(&mut self) -> Result<Vec<(ActivePair, DateTime<Utc>)>, LedgerError> {
