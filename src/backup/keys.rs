@@ -186,7 +186,7 @@ impl fmt::Debug for SigningKey {
 /// What verifies a signature, written as `ed25519:` and base64 without padding. The bytes are those of a point on the curve.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct PublicKey([u8; PUBLIC_KEY_LENGTH]);
+pub struct PublicKey([u8; 32]);
 
 impl PublicKey {
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {

@@ -326,8 +326,8 @@ pub(super) fn a_version_changes_with_what_is_written_only(engine: &mut impl Engi
     });
     group(&mut |ledger| ledger.journal(&claim.run_id, &begun()).unwrap());
     group(&mut |ledger| ledger.finish(&record_of(&claim, 1, Outcome::Succeeded, None)).unwrap());
-    group(&mut |ledger| drop(ledger.active_since(std::slice::from_ref(&pair), at(2)).unwrap()));
-    group(&mut |ledger| drop(ledger.active_since(std::slice::from_ref(&pair), at(3)).unwrap()));
+    group(&mut |ledger| drop(ledger.active_since(&Tasks::All, std::slice::from_ref(&pair), at(2)).unwrap()));
+    group(&mut |ledger| drop(ledger.active_since(&Tasks::All, std::slice::from_ref(&pair), at(3)).unwrap()));
     let changed: Vec<bool> = versions.windows(2).map(|pair| pair[0] != pair[1]).collect();
     assert_eq!(changed, [false, true, true, true, false]);
 }
