@@ -15,7 +15,7 @@
 //! | any member's message is clicked or answered | nobody's but the bot's | `groups::only_a_stranger_talks_and_nothing_is_believed_or_pressed` |
 //! | the popup's text is thrown away | it can prove success alone | [`a_popup_alone_proves_the_sign_in`] |
 //! | a model that is down ends the process and all tasks with it | it costs one step | [`a_model_that_is_down_costs_one_step`] |
-//! | an error in one chat repeats the chats before it | a task has one chat | by construction |
+//! | an error in one chat repeats the chats before it | a task has one chat, and is tried again alone | `runs::what_fails_in_one_chat_repeats_nothing_in_another` |
 //! | it runs at every start, whatever the schedule says | only slots run | `missed` |
 //! | a revoked session is tried again for ever | the account stops, one alarm | `faults::a_session_that_was_ended_costs_its_account_only` |
 

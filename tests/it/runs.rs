@@ -100,6 +100,22 @@ async fn a_run_that_ended_unknown_is_decided_by_what_the_bot_said_later() {
 }
 
 #[tokio::test]
+async fn what_fails_in_one_chat_repeats_nothing_in_another() {
+    let stage = Stage::new().await;
+    let at = soon();
+    stage.task("done", &format!("schedule = '{at}'\nchat = '@quick_bot'\nsteps = [{{ send = '/sign' }}]"));
+    let keys =
+        "chat = '@points_bot'\nsteps = [{ click = 'nowhere', within = '1s' }]\nretry = { attempts = 2, delay = '1s' }";
+    stage.task("failing", &format!("schedule = '{at}'\n{keys}"));
+    let daemon = stage.daemon().await;
+    let ended = daemon.runs_ended("failing", 2).await;
+    assert!(ended.iter().all(|line| line.field("outcome") == "failed"), "{ended:#?}");
+    daemon.run_ended("done").await;
+    daemon.stop().await;
+    assert_eq!(stage.sent("alice", "quick"), ["/sign"]);
+}
+
+#[tokio::test]
 async fn a_failed_run_is_tried_again_as_the_task_says() {
     let stage = Stage::new().await;
     let keys = "chat = '@quick_bot'\nsteps = [{ send = '/fail' }]\nretry = { attempts = 3, delay = '1s' }";
