@@ -133,3 +133,36 @@ async fn a_rolling_deploy_hands_the_session_over() {
     old.stop().await;
     new.stop().await;
 }
+
+#[tokio::test]
+async fn a_container_gets_its_configuration_and_its_login_from_elsewhere() {
+    let (stage, server) = (Stage::new().await, Server::start(profiles::APACHE).await.unwrap());
+    // What the platform sets; here it also says where the simulated data centre is, which nothing pushed may.
+    let fixed = stage.settings().replace("[defaults]\ntimezone = \"UTC\"\n", "");
+    let (datadir, workdir) = (stage.other_datadir(), stage.other_datadir().join("workdir"));
+    let bare = |command: &[&str]| {
+        let places = [workdir.as_os_str(), "--datadir".as_ref(), datadir.as_os_str()];
+        let invocation = Invocation::new(command).arguments(["--workdir"]).arguments(places);
+        at(invocation, &server).variable("TGSIGND_CONFIG", &fixed)
+    };
+    let daemon = stage.spawn_elsewhere(bare(&["run", "--first-boot"])).ready().await;
+    assert!(daemon.has_said("there was no configuration"), "{}", daemon.log.text());
+
+    // The laptop: its own workdir and session, and the same variables.
+    let laptop = |command: &[&str]| at(stage.tgsignd(command), &server).variable("TGSIGND_CONFIG", &fixed);
+    stage.write("tgsignd.toml", "version = 1\n[defaults]\ntimezone = \"UTC\"\n");
+    stage.task("sign", &format!("{SIGN}\nschedule = '@yearly'"));
+    let pushed = laptop(&["push", "workdir", "--wait"]).ends().await.success();
+    assert!(pushed.starts_with("Applied by") && pushed.contains("1 tasks, 1 accounts"), "{pushed}");
+    laptop(&["push", "session", "alice", "--wait"]).ends().await.success();
+
+    let once = bare(&["once", "sign"]).ends().await.success();
+    assert!(once.contains("succeeded"), "{once}");
+    assert_eq!(stage.sent("alice", "quick"), ["/sign"]);
+
+    stage.write("tgsignd.toml", "version = 1\n[ai]\ncommand = ['/bin/true']\n[defaults]\ntimezone = \"UTC\"\n");
+    let refused = laptop(&["push", "workdir", "--wait"]).ends().await;
+    assert!(refused.code == Some(1) && refused.stdout.contains("Refused by"), "{refused:?}");
+    assert!(refused.stdout.contains("starts a program"), "{refused:?}");
+    daemon.stop().await;
+}
