@@ -1,6 +1,5 @@
 //! Link options of the daemon.
 #![allow(clippy::disallowed_methods, reason = "cargo tells a build script what it needs in the environment")]
-#![allow(clippy::disallowed_methods, reason = "a build script is told everything by its environment")]
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
