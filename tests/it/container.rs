@@ -4,7 +4,7 @@ use telegram_sim::Event;
 use tgsignd::kernel::status::{BackupRole, Status};
 use webdav_sim::{Fault, Server, profiles};
 
-use super::kit::{Daemon, Invocation, Stage, soon};
+use super::kit::{Invocation, Stage, soon};
 
 const KEY: &str = "a secret of more than thirty-two bytes";
 const SIGN: &str = "chat = '@quick_bot'\nsteps = [{ send = '/sign' }]";
