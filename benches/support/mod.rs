@@ -119,6 +119,10 @@ impl Place {
         let network = DataCentres::Simulated(vec![TestDataCentre { id: 2, address: centre, key_seed }]);
         let session = SessionFile::create(SessionFile::path(&sessions, account), account, &network);
         session.sign_in(user_id).unwrap();
+        // As every connect but the first of an account's life finds them: making files is the file system's affair.
+        for kind in ["lock", "peers"] {
+            fs::write(sessions.join(format!("{account}.{kind}")), "").unwrap();
+        }
     }
 
     /// `binary SUBCOMMAND` here, with nothing of what the shell happens to export.
