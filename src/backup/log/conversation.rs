@@ -15,9 +15,9 @@ pub struct NewPart {
     pub size: u64,
     /// Digest of the sealed archive.
     pub sha256: Sha256Digest,
-    /// Digest of what was sealed; see [`PartObject::content`].
+    /// Digest of what was sealed; see `PartObject::content`.
     pub content: Sha256Digest,
-    /// Whom it is sealed to; see [`PartObject::recipients`].
+    /// Whom it is sealed to; see `PartObject::recipients`.
     pub recipients: Sha256Digest,
 }
 

@@ -5,7 +5,7 @@
 //! | `open` | sealed archives: digest, identity, decryption |
 //! | `unpack` | archives, hostile ones too, into an empty folder |
 //! | `stage` | [`Staging`]: what was unpacked, verified and made one tree |
-//! | `swap` | [`Swap`]: many renames that happen all or not at all, whatever stops them |
+//! | `swap` | `Swap`: many renames that happen all or not at all, whatever stops them |
 //! | `restore` | [`restore()`]: from sealed files to a data directory |
 #![allow(clippy::disallowed_methods, reason = "a shell reads and writes the disk")]
 
