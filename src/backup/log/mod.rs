@@ -30,5 +30,5 @@ pub use commit::{Commit, Ending, Step};
 pub use conversation::{Answer, NewPart, Plan, Request, Stop};
 pub use position::{Committed, Position, Restored};
 pub use resolve::{Above, Keep, Resolution, ResolveError, resolve};
-pub use survey::{Head, Listing, Log, Problem, Relation, Side, Survey, manifests_to_fetch, read_manifest, survey};
+pub use survey::{Head, Listing, Log, Problem, Relation, Side, Survey, manifests_to_fetch, read_complete, survey};
 pub use takeover::{HOLDER_LISTS_EVERY, Hold, Roster, TAKEOVER_WAIT, Wait};

@@ -196,9 +196,23 @@ pub(super) fn manifests<'a>(listing: &'a Listing, stem: &Stem) -> impl Iterator<
 
 fn inspect(log: &Log, stem: &Stem, name: &str, trusted: &TrustedKeys) -> Result<Manifest, Problem> {
     let bytes = log.fetched.get(name).and_then(Option::as_ref).ok_or(Problem::Missing)?;
+    read_complete(&log.listing, stem, name, bytes, trusted)
+}
+
+/// Reads the manifest that was fetched under `name`; its parts are listed, with their sizes where the listing has any.
+///
+/// # Errors
+/// What is wrong with it or with a part.
+pub fn read_complete(
+    listing: &Listing,
+    stem: &Stem,
+    name: &str,
+    bytes: &[u8],
+    trusted: &TrustedKeys,
+) -> Result<Manifest, Problem> {
     let manifest = read_manifest(stem, name, bytes, trusted)?;
     for (_, part) in manifest.parts() {
-        match log.listing.get(&part.object) {
+        match listing.get(&part.object) {
             None => return Err(Problem::PartMissing(part.object.clone())),
             Some(Some(listed)) if *listed != part.size => {
                 let (name, listed, expected) = (part.object.clone(), *listed, part.size);
@@ -214,7 +228,7 @@ fn inspect(log: &Log, stem: &Stem, name: &str, trusted: &TrustedKeys) -> Result<
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn read_manifest(stem: &Stem, name: &str, bytes: &[u8], trusted: &TrustedKeys) -> Result<Manifest, Problem> {
+pub(super) fn read_manifest(stem: &Stem, name: &str, bytes: &[u8], trusted: &TrustedKeys) -> Result<Manifest, Problem> {
     let Some(ObjectName::Manifest { generation, sha256, .. }) = ObjectName::parse(stem, name) else {
         return Err(Problem::Misnamed);
     };

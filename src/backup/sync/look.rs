@@ -5,7 +5,7 @@ use chrono::Utc;
 use super::engine::Engine;
 use super::error::SyncError;
 use crate::backup::digest::Sha256Digest;
-use crate::backup::log::{self, Hold, Listing, Log, Problem, Survey, manifests_to_fetch, read_manifest};
+use crate::backup::log::{self, Hold, Listing, Log, Problem, Survey, manifests_to_fetch, read_complete};
 use crate::backup::manifest::{Generation, LARGEST_MANIFEST, Manifest, ObjectName};
 use crate::backup::remote::{Conditional, Object, Problem as RemoteProblem, RemoteError};
 
@@ -62,29 +62,13 @@ impl Engine {
                 continue;
             };
             let manifest = match self.fetch(name).await? {
-                Some(bytes) => self.sound(&listing, name, &bytes),
+                Some(bytes) => read_complete(&listing, &self.position.stem, name, &bytes, &self.keys.trusted),
                 None => Err(Problem::Missing),
             };
             found.push(Listed { name: name.clone(), generation, manifest });
         }
         found.sort_by(|a, b| (b.generation, &b.name).cmp(&(a.generation, &a.name)));
         Ok(found)
-    }
-
-    /// The manifest, when it and its parts are as they should be.
-    fn sound(&self, listing: &Listing, name: &str, bytes: &[u8]) -> Result<Manifest, Problem> {
-        let manifest = read_manifest(&self.position.stem, name, bytes, &self.keys.trusted)?;
-        for (_, part) in manifest.parts() {
-            match listing.get(&part.object) {
-                None => return Err(Problem::PartMissing(part.object.clone())),
-                Some(Some(listed)) if *listed != part.size => {
-                    let (name, listed, expected) = (part.object.clone(), *listed, part.size);
-                    return Err(Problem::PartSize { name, listed, expected });
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(manifest)
     }
 
     pub(super) async fn list(&self) -> Result<Listing, SyncError> {
