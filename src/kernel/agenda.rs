@@ -5,30 +5,29 @@ use std::collections::BinaryHeap;
 
 use chrono::{DateTime, Utc};
 
-use crate::names::{AccountName, Slot, TaskName};
-
-/// One account of one task.
-pub type PairKey = (TaskName, AccountName);
+use super::lanes::LaneId;
+use super::pairs::PairId;
+use crate::names::Slot;
 
 /// Something that is due at an instant. Entries are never searched and removed: one that no longer matches the kernel's state
 /// when its time comes is ignored, which keeps a reload cheap.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Item {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Item {
     /// A planned slot fires.
-    Slot(PairKey, Slot),
+    Slot(PairId, Slot),
     /// A slot is taken up again: another attempt, or another look at the chat's history.
-    Resume(PairKey, Slot),
+    Resume(PairId, Slot),
     /// The first deadline after this slot.
-    Deadline(PairKey, Slot),
+    Deadline(PairId, Slot),
     /// Own messages of a run are to be deleted.
-    Delete(PairKey, Slot),
+    Delete(PairId, Slot),
     /// An account whose quiet hours or budget held its queue up may go on.
-    Queue(AccountName),
+    Queue(LaneId),
 }
 
 /// A queue ordered by instant; what is due at one instant comes in the order in which it was added.
 #[derive(Debug, Default)]
-pub struct Agenda {
+pub(super) struct Agenda {
     entries: BinaryHeap<Entry>,
     added: u32,
 }
@@ -64,34 +63,29 @@ impl Eq for Entry {}
 
 impl Agenda {
     /// Adds an entry.
-    pub fn add(&mut self, at: DateTime<Utc>, item: Item) {
+    pub(super) fn add(&mut self, at: DateTime<Utc>, item: Item) {
         self.added = self.added.wrapping_add(1);
         self.entries.push(Entry { at, number: self.added, item });
     }
 
     /// When the first entry is due.
-    pub fn next(&self) -> Option<DateTime<Utc>> {
+    pub(super) fn next(&self) -> Option<DateTime<Utc>> {
         self.entries.peek().map(|entry| entry.at)
     }
 
     /// Takes the first entry that is due at `now`.
-    pub fn pop_due(&mut self, now: DateTime<Utc>) -> Option<Item> {
+    pub(super) fn pop_due(&mut self, now: DateTime<Utc>) -> Option<Item> {
         self.next().filter(|at| *at <= now)?;
         self.entries.pop().map(|entry| entry.item)
     }
 
     /// Entries, the stale ones too.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether nothing is due, ever.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// Drops the entries that `keep` does not want.
-    pub fn retain(&mut self, mut keep: impl FnMut(&Item) -> bool) {
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&Item) -> bool) {
         self.entries.retain(|entry| keep(&entry.item));
     }
 }

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use tgsignd::config::Snapshot;
-use tgsignd::kernel::RunOrder;
-use tgsignd::kernel::agenda::PairKey;
+use tgsignd::kernel::{PairKey, RunOrder};
 use tgsignd::kernel::record::{Claim, ClaimHistory, NotRun, Position, RunRecord, Trigger};
 use tgsignd::kernel::status::Status;
 use tgsignd::names::{RunId, RunKey, Slot, TaskName};
@@ -119,8 +118,8 @@ impl Ledger {
 
     /// Keeps what only the process counted.
     pub(super) fn process_ended(&mut self, status: &Status) {
-        for (task, status) in status.tasks.as_ref() {
-            *self.counted_misses.entry(task.clone()).or_default() += status.missed.values().sum::<u64>();
+        for (task, status) in status.tasks.iter() {
+            *self.counted_misses.entry(task.clone()).or_default() += status.counts.missed.values().sum::<u64>();
         }
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tgsignd::config::{Snapshot, Task};
-use tgsignd::kernel::agenda::PairKey;
+use tgsignd::kernel::PairKey;
 use tgsignd::names::{Slot, TaskName};
 
 use super::ledger::Ledger;
