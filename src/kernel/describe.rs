@@ -29,7 +29,7 @@ impl Kernel {
         status.interval = if in_detail && task.enabled { interval(task, now) } else { None };
         let stays: BTreeSet<&AccountName> = task.accounts.iter().collect();
         status.accounts.retain(|name| stays.contains(name));
-        for account in &task.accounts {
+        for account in task.accounts.iter() {
             let position = || self.positions.get(&(task.name.clone(), account.clone()));
             let pair = status.accounts.get_or_insert_with(account, || seeded(position()));
             let known = self.pairs.find(&task.name, account).and_then(|id| self.pairs.get(id));

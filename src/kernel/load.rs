@@ -63,7 +63,7 @@ impl Kernel {
     /// Pairs that the task had and has no longer.
     fn retire(&mut self, now: DateTime<Utc>, task: &Arc<Task>, after: Option<&Arc<Task>>) {
         let stays: BTreeSet<_> =
-            after.filter(|after| after.enabled).into_iter().flat_map(|after| &after.accounts).collect();
+            after.filter(|after| after.enabled).into_iter().flat_map(|after| after.accounts.iter()).collect();
         for account in task.accounts.iter().filter(|account| task.enabled && !stays.contains(account)) {
             let id = self.pairs.find(&task.name, account);
             let Some(pair) = id.and_then(|id| self.pairs.remove(id)) else { continue };

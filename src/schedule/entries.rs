@@ -12,7 +12,7 @@ use super::rule::{Days, Rule};
 use super::syntax::{self, Mistake};
 use crate::names::Slot;
 
-/// The years that croner searches; it may give up in the year 5000 itself.
+/// The years in which there are slots: croner searches no others, and may give up in the year 5000 itself.
 const YEARS: RangeInclusive<i32> = 1..=4_999;
 
 /// Why an entry of a schedule is refused.
@@ -127,7 +127,10 @@ impl Schedule {
         }
         let second = Slot::at(after).instant();
         match &self.0 {
-            Slots::Rules(rules) => rules.iter().filter_map(|rule| rule.next_after(zone, second)).min().map(Slot::at),
+            Slots::Rules(rules) => {
+                let next = rules.iter().filter_map(|rule| rule.next_after(zone, second)).min();
+                next.filter(|next| YEARS.contains(&next.year())).map(Slot::at)
+            }
             Slots::Every { period, anchor } => {
                 let anchor = (*anchor)?;
                 let periods = second.timestamp().saturating_sub(anchor).div_euclid(*period).max(0) + 1;

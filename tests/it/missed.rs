@@ -20,7 +20,7 @@ async fn stage(missed: &str) -> Stage {
     let pair = ActivePair {
         task: task.name.clone(),
         account: task.accounts[0].clone(),
-        schedule: task.schedule_fingerprint.clone(),
+        schedule: task.schedule_fingerprint.to_string(),
     };
     let datadir = Datadir::open(&stage.datadir()).await.unwrap();
     datadir
