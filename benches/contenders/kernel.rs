@@ -70,10 +70,13 @@ pub(super) fn start(
     let ticker = Ticker::start(wake);
     tokio::spawn(async move {
         loop {
-            ticker.arm(kernel.deadline());
+            // As the daemon's own loop does it.
             let is_behind = kernel.deadline().is_some_and(|deadline| deadline <= Utc::now());
-            if !is_behind && wakes.recv().await.is_none() {
-                return;
+            if !is_behind {
+                ticker.arm(kernel.deadline());
+                if wakes.recv().await.is_none() {
+                    return;
+                }
             }
             let mut events = vec![Event::Tick];
             while let Some(event) = events.pop() {

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::agenda::Item;
 use super::engine::Kernel;
 use super::lane::Running;
+use super::lanes::LaneId;
 use super::order::{Alarm, Effect, Work};
 use super::pairs::PairId;
 use super::record::{ClaimHistory, RunRecord, Trigger};
@@ -14,7 +15,7 @@ use crate::script::Outcome;
 impl Kernel {
     pub(super) fn ended(&mut self, now: DateTime<Utc>, record: &RunRecord, messages: Vec<i32>) {
         let (key, slot) = (&record.key, record.key.slot);
-        self.no_longer_running(key);
+        let (lane, _) = self.take_back(key);
         if let Some(began) = record.started_at
             && let Ok(length) = (record.ended_at - began).to_std()
         {
@@ -44,7 +45,7 @@ impl Kernel {
             }
             self.describe_next(id);
         }
-        self.pump_account(now, &key.account);
+        self.pump(now, lane);
     }
 
     /// Another attempt, or another look, is to come. A pair has one such slot, the newest; without a pair there is none.
@@ -84,13 +85,13 @@ impl Kernel {
 
     /// Nothing came of an order: its slot is taken, or the daemon stops.
     pub(super) fn dropped(&mut self, now: DateTime<Utc>, key: &RunKey) {
-        self.no_longer_running(key);
-        self.pump_account(now, &key.account);
+        let (lane, _) = self.take_back(key);
+        self.pump(now, lane);
     }
 
     /// Nobody could take an order.
     pub(super) fn undeliverable(&mut self, now: DateTime<Utc>, key: &RunKey, reason: &str) {
-        let Some(Running { order, .. }) = self.no_longer_running(key) else { return };
+        let (lane, Some(Running { order, .. })) = self.take_back(key) else { return };
         match order.work {
             Work::First if order.trigger == Trigger::Manual => {}
             Work::First => self.miss(*order, reason),
@@ -101,7 +102,7 @@ impl Kernel {
                 self.effects.push(Effect::Alarm(alarm));
             }
         }
-        self.pump_account(now, &key.account);
+        self.pump(now, lane);
     }
 
     /// How far the lost orders got only the ledger knows.
@@ -135,9 +136,10 @@ impl Kernel {
         self.pump(now, id);
     }
 
-    fn no_longer_running(&mut self, key: &RunKey) -> Option<Running> {
+    /// An order is no longer running, if it was.
+    fn take_back(&mut self, key: &RunKey) -> (LaneId, Option<Running>) {
         self.status.running.retain(|run| (&run.key.task, &run.key.account) != (&key.task, &key.account));
-        let lane = self.lanes.find(&key.account)?;
-        self.lanes[lane].take_back(&key.task)
+        let lane = self.lanes.of(&key.account);
+        (lane, self.lanes[lane].take_back(&key.task))
     }
 }

@@ -99,6 +99,12 @@ impl Lane {
         self.running.push(given);
     }
 
+    /// Whether nothing holds up an order that comes now.
+    pub(super) fn is_open(&self) -> bool {
+        let restricts = |settings: &Arc<Account>| settings.quiet.is_some() || settings.at_most.is_some();
+        self.is_idle() && self.waiting() == 0 && !self.settings.as_ref().is_some_and(restricts)
+    }
+
     /// The order of a task came back.
     pub(super) fn take_back(&mut self, task: &TaskName) -> Option<Running> {
         let place = self.running.iter().position(|running| running.order.key.task == *task)?;
@@ -154,7 +160,7 @@ impl Lane {
 
     /// Counts an order that is given now, unless it only looks at a chat.
     fn begin(&mut self, now: DateTime<Utc>, order: &RunOrder) {
-        if order.counts() {
+        if order.counts() && self.settings.as_ref().is_some_and(|settings| settings.at_most.is_some()) {
             self.began(now);
         }
     }

@@ -8,7 +8,18 @@ use crate::names::AccountName;
 
 /// The number of a lane. An account that is gone keeps it: it may come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct LaneId(usize);
+pub(super) struct LaneId(u32);
+
+impl LaneId {
+    fn place(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_test(number: usize) -> Self {
+        Self(u32::try_from(number).unwrap_or_default())
+    }
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
@@ -26,7 +37,7 @@ impl Lanes {
         if let Some(known) = self.find(account) {
             return known;
         }
-        let id = LaneId(self.lanes.len());
+        let id = LaneId(u32::try_from(self.lanes.len()).unwrap_or(u32::MAX));
         self.lanes.push(Lane::new(account.clone()));
         self.ids.insert(account.clone(), id);
         id
@@ -50,12 +61,12 @@ impl Index<LaneId> for Lanes {
     type Output = Lane;
 
     fn index(&self, id: LaneId) -> &Lane {
-        &self.lanes[id.0]
+        &self.lanes[id.place()]
     }
 }
 
 impl IndexMut<LaneId> for Lanes {
     fn index_mut(&mut self, id: LaneId) -> &mut Lane {
-        &mut self.lanes[id.0]
+        &mut self.lanes[id.place()]
     }
 }

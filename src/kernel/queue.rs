@@ -10,7 +10,7 @@ use super::order::{Alarm, Effect, RunOrder, Work};
 use super::pair::MISFIRE_GRACE;
 use super::record::{NotRun, Trigger};
 use super::status::{DelayedReason, MissedReason};
-use crate::names::{AccountName, TaskName};
+use crate::names::TaskName;
 use crate::schedule::MissedPolicy;
 use crate::script::Outcome;
 
@@ -20,27 +20,30 @@ const MOMENT: TimeDelta = TimeDelta::milliseconds(1);
 impl Kernel {
     /// An order waits for its account, which may have time at once.
     pub(super) fn enqueue(&mut self, now: DateTime<Utc>, lane: LaneId, order: Box<RunOrder>, given_again: bool) {
-        self.lanes[lane].wait(Running { order, given_again });
+        let order = Running { order, given_again };
+        // Nearly always, and then it need not wait.
+        if !self.stopping && self.lanes[lane].is_open() && !has_expired(&order.order, now) {
+            return self.give(now, lane, order);
+        }
+        self.lanes[lane].wait(order);
         self.pump(now, lane);
     }
 
-    /// [`pump`](Self::pump), for an account that may be gone.
-    pub(super) fn pump_account(&mut self, now: DateTime<Utc>, account: &AccountName) {
-        if let Some(lane) = self.lanes.find(account) {
-            self.pump(now, lane);
-        }
+    /// Gives an order; it is running until it comes back.
+    fn give(&mut self, now: DateTime<Utc>, lane: LaneId, given: Running) {
+        self.effects.push(Effect::Run(given.order.clone()));
+        self.lanes[lane].give(now, given);
     }
 
     /// Gives an account that has nothing to do the most urgent order that may begin now.
     pub(super) fn pump(&mut self, now: DateTime<Utc>, id: LaneId) {
         while let Some(first) = self.first_free(now, id) {
-            if expires_at(&first.order).is_some_and(|end| now > end) {
+            if has_expired(&first.order, now) {
                 let reason = "its account was busy, resting or out of budget through the task's whole window";
                 self.miss(*first.order, reason);
                 continue;
             }
-            self.effects.push(Effect::Run(first.order.clone()));
-            self.lanes[id].give(now, first);
+            self.give(now, id, first);
         }
         let lane = &mut self.lanes[id];
         let waiting = lane.waiting();
@@ -100,6 +103,10 @@ impl Kernel {
         self.effects.push(Effect::NotRun { key: order.key, what: NotRun::Missed, reason: reason.to_owned() });
         self.effects.push(Effect::Alarm(alarm));
     }
+}
+
+fn has_expired(order: &RunOrder, now: DateTime<Utc>) -> bool {
+    expires_at(order).is_some_and(|end| now > end)
 }
 
 /// The last instant at which a slot that has not begun may begin; `None` when it has, or when it may wait for ever.

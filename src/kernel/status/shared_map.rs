@@ -42,11 +42,11 @@ impl<K: Ord, V> SharedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        let ends_before = |shelf: &Arc<Vec<(K, V)>>| shelf.last().is_some_and(|(last, _)| last.borrow() < key);
+        let begins_before = |shelf: &Arc<Vec<(K, V)>>| shelf.first().is_some_and(|(first, _)| first.borrow() <= key);
         let shelf = match self.shelves.last() {
-            // What is added in order comes after everything else.
-            Some(last) if ends_before(last) => self.shelves.len(),
-            _ => self.shelves.partition_point(ends_before),
+            // What is added in order belongs on the last one.
+            Some(last) if begins_before(last) => self.shelves.len() - 1,
+            _ => self.shelves.partition_point(begins_before).saturating_sub(1),
         };
         match self.shelves.get(shelf) {
             Some(entries) => (shelf, entries.binary_search_by(|(known, _)| known.borrow().cmp(key))),
@@ -106,13 +106,12 @@ impl<K: Ord + Clone, V: Clone> SharedMap<K, V> {
             Err(place) => place,
         };
         self.entries += 1;
-        if shelf == self.shelves.len() {
-            // After everything else: on the last shelf, as long as it has room.
-            match self.shelves.last() {
-                Some(last) if last.len() < SHELF => (shelf, place) = (shelf - 1, last.len()),
-                _ => self.shelves.push(Arc::default()),
-            }
-        } else if self.shelves[shelf].len() == 2 * SHELF {
+        let length = self.shelves.get(shelf).map_or(0, |shelf| shelf.len());
+        let is_the_end = shelf + 1 >= self.shelves.len() && place == length;
+        if is_the_end && (length == 0 || length >= SHELF) {
+            self.shelves.push(Arc::default());
+            (shelf, place) = (self.shelves.len() - 1, 0);
+        } else if length == 2 * SHELF {
             let second = Arc::make_mut(&mut self.shelves[shelf]).split_off(SHELF);
             self.shelves.insert(shelf + 1, Arc::new(second));
             if place > SHELF {
