@@ -6,6 +6,7 @@ use super::agenda::Item;
 use super::engine::Kernel;
 use super::lane::Running;
 use super::lanes::LaneId;
+use super::load::cut_off;
 use super::order::{Alarm, Effect, Work};
 use super::pairs::PairId;
 use super::record::{ClaimHistory, RunRecord, Trigger};
@@ -121,11 +122,12 @@ impl Kernel {
         let Some(id) = self.lanes.find(account) else { return };
         let lost = std::mem::take(&mut self.lanes[id].lost);
         for Running { order, given_again } in lost {
-            let pair = (order.key.task.clone(), account.clone());
             let claimed = open.iter().find(|history| history.claim.key == order.key);
             if let (Some(history), false) = (claimed, given_again) {
-                self.left_behind.insert(pair.clone(), vec![history.clone()]);
-                self.take_up_left_behind(now, &pair);
+                match self.pairs.find(&order.key.task, account) {
+                    Some(pair) => self.take_up(now, pair, history.clone()),
+                    None => self.close(cut_off(history, now), true),
+                }
             } else if order.trigger != Trigger::Manual && given_again {
                 let reason = "an internal error ended the account's task twice; please report it";
                 self.miss(*order, reason);

@@ -149,9 +149,8 @@ impl Kernel {
             return Err(OnceError::Stopping);
         }
         let (found, accounts) = self.find(task, account)?;
-        let runs = |account: &&AccountName| {
-            self.lanes.find(account).is_some_and(|lane| self.lanes[lane].runs(task).is_some())
-        };
+        let runs =
+            |account: &&AccountName| self.lanes.find(account).is_some_and(|lane| self.lanes[lane].runs(task).is_some());
         if let Some(busy) = accounts.iter().find(runs) {
             return Err(OnceError::Running { task: task.clone(), account: busy.clone() });
         }

@@ -96,12 +96,7 @@ impl Kernel {
     }
 
     /// Pairs of a task that is new or was changed.
-    fn adopt(
-        &mut self,
-        now: DateTime<Utc>,
-        task: &Arc<Task>,
-        active_since: &BTreeMap<PairKey, DateTime<Utc>>,
-    ) {
+    fn adopt(&mut self, now: DateTime<Utc>, task: &Arc<Task>, active_since: &BTreeMap<PairKey, DateTime<Utc>>) {
         for (index, account) in task.accounts.iter().enumerate().filter(|_| task.enabled) {
             let key = (task.name.clone(), account.clone());
             let since = active_since.get(&key).copied().unwrap_or(now);
@@ -159,9 +154,8 @@ impl Kernel {
         });
     }
 
-    /// What an earlier process left behind: of several claims the newest is taken up, the others end as what they are. An
-    /// attempt to come goes back to the agenda, a run in the middle is looked at first.
-    pub(super) fn take_up_left_behind(&mut self, now: DateTime<Utc>, key: &PairKey) {
+    /// What an earlier process left behind: of several claims the newest is taken up, the others end as what they are.
+    fn take_up_left_behind(&mut self, now: DateTime<Utc>, key: &PairKey) {
         let Some(mut claims) = self.left_behind.remove(key) else { return };
         let id = self.pairs.find(&key.0, &key.1);
         let newest = if id.is_some() { claims.pop() } else { None };
@@ -169,12 +163,18 @@ impl Kernel {
             self.close(cut_off(&history, now), true);
         }
         let (Some(id), Some(newest)) = (id, newest) else { return };
-        let Some(pair) = self.pairs.get_mut(id) else { return };
-        let (run_id, slot) = (newest.claim.run_id.clone(), newest.claim.key.slot);
-        let deadline = pair.task.timing.deadline_for(slot);
+        let slot = newest.claim.key.slot;
+        let deadline = self.pairs.get(id).and_then(|pair| pair.task.timing.deadline_for(slot));
         if let Some(deadline) = deadline.filter(|deadline| *deadline > now) {
             self.agenda.add(deadline, Item::Deadline(id, slot));
         }
+        self.take_up(now, id, newest);
+    }
+
+    /// An attempt to come goes back to the agenda, a run in the middle is looked at first.
+    pub(super) fn take_up(&mut self, now: DateTime<Utc>, id: PairId, newest: ClaimHistory) {
+        let Some(pair) = self.pairs.get_mut(id) else { return };
+        let (run_id, slot) = (newest.claim.run_id.clone(), newest.claim.key.slot);
         if let (Some(at), Some(last)) = (newest.resume_at, newest.attempts.last()) {
             pair.waiting = Some(Box::new(last.clone()));
             self.agenda.add(at.max(now), Item::Resume(id, slot));
@@ -206,7 +206,7 @@ impl Kernel {
 }
 
 /// The end of a claim that is not taken up: its last attempt, or one that was cut off.
-fn cut_off(history: &ClaimHistory, now: DateTime<Utc>) -> RunRecord {
+pub(super) fn cut_off(history: &ClaimHistory, now: DateTime<Utc>) -> RunRecord {
     let claim = &history.claim;
     if let (Some(last), Some(_)) = (history.attempts.last(), history.resume_at) {
         return last.clone();

@@ -13,8 +13,8 @@ use crate::config::{Changes, Connect, Diff, Snapshot, Task};
 use crate::daemon::reload::{self, Accepted, Rejected};
 use crate::daemon::systemd;
 use crate::daemon::workdir::Reread;
-use crate::kernel::{Event, PairKey};
 use crate::kernel::record::ActivePair;
+use crate::kernel::{Event, PairKey};
 use crate::ledger::{LedgerError, Tasks};
 use crate::names::AccountName;
 
@@ -33,7 +33,9 @@ impl Service {
         before.tasks.retain(|name, task| {
             let known = |account: &AccountName| active.get(&(name.clone(), account.clone()));
             let accounts = &task.accounts;
-            accounts.iter().all(|account| known(account).is_some_and(|(of, _)| *of == task.schedule_fingerprint.to_string()))
+            accounts
+                .iter()
+                .all(|account| known(account).is_some_and(|(of, _)| *of == task.schedule_fingerprint.to_string()))
         });
         let active_since = active.into_iter().map(|(pair, (_, since))| (pair, since)).collect();
         self.take_in(Event::Loaded { snapshot: Arc::new(before), active_since });

@@ -132,7 +132,8 @@ impl Reader {
         let files = &self.before.files;
         let within = format!("{name}/");
         let first = files.range(within.clone()..).next();
-        !is_toml(Path::new(name)) && files.contains_key(name) || first.is_some_and(|(file, _)| file.starts_with(&within))
+        !is_toml(Path::new(name)) && files.contains_key(name)
+            || first.is_some_and(|(file, _)| file.starts_with(&within))
     }
 
     fn read_named(&mut self, named: Vec<Named>) -> BTreeMap<String, FileContent> {

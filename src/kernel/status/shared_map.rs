@@ -37,20 +37,20 @@ impl<K: Ord, V> SharedMap<K, V> {
         self.entries == 0
     }
 
-    /// The shelf that a key belongs on, and its place there if it has one; else the place where it would be.
+    /// The number of the shelf that a key belongs on, and its place there if it has one; else the place where it would be.
     fn find<Q: Ord + ?Sized>(&self, key: &Q) -> (usize, Result<usize, usize>)
     where
         K: Borrow<Q>,
     {
         let begins_before = |shelf: &Arc<Vec<(K, V)>>| shelf.first().is_some_and(|(first, _)| first.borrow() <= key);
-        let shelf = match self.shelves.last() {
+        let number = match self.shelves.last() {
             // What is added in order belongs on the last one.
             Some(last) if begins_before(last) => self.shelves.len() - 1,
             _ => self.shelves.partition_point(begins_before).saturating_sub(1),
         };
-        match self.shelves.get(shelf) {
-            Some(entries) => (shelf, entries.binary_search_by(|(known, _)| known.borrow().cmp(key))),
-            None => (shelf, Err(0)),
+        match self.shelves.get(number) {
+            Some(entries) => (number, entries.binary_search_by(|(known, _)| known.borrow().cmp(key))),
+            None => (number, Err(0)),
         }
     }
 
@@ -59,8 +59,8 @@ impl<K: Ord, V> SharedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        let (shelf, place) = self.find(key);
-        Some(&self.shelves.get(shelf)?[place.ok()?].1)
+        let (number, place) = self.find(key);
+        Some(&self.shelves.get(number)?[place.ok()?].1)
     }
 
     /// Whether the key has a value.
@@ -93,32 +93,32 @@ impl<K: Ord + Clone, V: Clone> SharedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        let (shelf, place) = self.find(key);
+        let (number, place) = self.find(key);
         let place = place.ok()?;
-        self.shelves.get_mut(shelf).map(|shelf| &mut Arc::make_mut(shelf)[place].1)
+        self.shelves.get_mut(number).map(|shelf| &mut Arc::make_mut(shelf)[place].1)
     }
 
     /// The value of a key, made when it has none, to be changed.
     pub fn get_or_insert_with(&mut self, key: &K, value: impl FnOnce() -> V) -> &mut V {
-        let (mut shelf, place) = self.find(key);
+        let (mut number, place) = self.find(key);
         let mut place = match place {
-            Ok(place) => return &mut Arc::make_mut(&mut self.shelves[shelf])[place].1,
+            Ok(place) => return &mut Arc::make_mut(&mut self.shelves[number])[place].1,
             Err(place) => place,
         };
         self.entries += 1;
-        let length = self.shelves.get(shelf).map_or(0, |shelf| shelf.len());
-        let is_the_end = shelf + 1 >= self.shelves.len() && place == length;
+        let length = self.shelves.get(number).map_or(0, |shelf| shelf.len());
+        let is_the_end = number + 1 >= self.shelves.len() && place == length;
         if is_the_end && (length == 0 || length >= SHELF) {
             self.shelves.push(Arc::default());
-            (shelf, place) = (self.shelves.len() - 1, 0);
+            (number, place) = (self.shelves.len() - 1, 0);
         } else if length == 2 * SHELF {
-            let second = Arc::make_mut(&mut self.shelves[shelf]).split_off(SHELF);
-            self.shelves.insert(shelf + 1, Arc::new(second));
+            let second = Arc::make_mut(&mut self.shelves[number]).split_off(SHELF);
+            self.shelves.insert(number + 1, Arc::new(second));
             if place > SHELF {
-                (shelf, place) = (shelf + 1, place - SHELF);
+                (number, place) = (number + 1, place - SHELF);
             }
         }
-        let entries = Arc::make_mut(&mut self.shelves[shelf]);
+        let entries = Arc::make_mut(&mut self.shelves[number]);
         entries.insert(place, (key.clone(), value()));
         &mut entries[place].1
     }
@@ -144,11 +144,9 @@ impl<K: Ord + Borrow<Q>, V, Q: Ord + ?Sized> Index<&Q> for SharedMap<K, V> {
     ///
     /// When the key has no value.
     fn index(&self, key: &Q) -> &V {
-        let (shelf, place) = self.find(key);
-        match place {
-            Ok(place) => &self.shelves[shelf][place].1,
-            Err(_) => panic!("there is no entry for the key"),
-        }
+        let (number, place) = self.find(key);
+        let Ok(place) = place else { panic!("there is no entry for the key") };
+        &self.shelves[number][place].1
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use tgsignd::config::{Fingerprint, Snapshot};
-use tgsignd::kernel::{PairKey, RunOrder};
 use tgsignd::kernel::record::{Claim, ClaimHistory, NotRun, Position, RunRecord, Trigger};
 use tgsignd::kernel::status::Status;
+use tgsignd::kernel::{PairKey, RunOrder};
 use tgsignd::names::{RunId, RunKey, Slot, TaskName};
 use tgsignd::script::Outcome;
 
