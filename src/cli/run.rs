@@ -20,7 +20,7 @@ pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
     // Watched before it is read, so that no change falls in between.
     let watcher = Watcher::start(&workdir);
     let mut reader = Reader::default();
-    let first = reader.read(&workdir, environment.clone(), Reread::Everything);
+    let first = reader.read(&workdir, environment.clone(), &Reread::Everything);
     let log = logging::install(&log_settings(cli, first.as_ref().ok()))
         .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
     let options = Options {
