@@ -1,6 +1,8 @@
 //! Reads the workdir: `*.toml` and `*/*.toml`, hidden names left out.
 
-use std::collections::BTreeMap;
+mod folders;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -26,6 +28,9 @@ pub enum WorkdirError {
     /// The directory is there and cannot be listed.
     #[error("the workdir {} cannot be read: {cause}", .0.display(), cause = .1)]
     Unreadable(PathBuf, #[source] io::Error),
+    /// It was never the same twice.
+    #[error("the workdir {} keeps changing while it is read; is something writing there all the time?", .0.display())]
+    Restless(PathBuf),
 }
 
 /// How much is read again.
@@ -64,12 +69,18 @@ impl From<&Metadata> for Signature {
 /// changed once more within the same step.
 const COARSEST_STEP: Duration = Duration::from_secs(3);
 
+/// A workdir that changes while it is read is read that often, with this pause: several files that are replaced one after
+/// the other, or a link that is swapped below them, must not be seen half old and half new.
+const MOST_LOOKS: u32 = 20;
+const NEXT_LOOK: Duration = Duration::from_millis(10);
+
 /// Reads a workdir again and again.
 #[derive(Debug, Default)]
 pub struct Reader {
     before: Arc<Sources>,
     /// Of the files of that reading whose next change cannot have the same signature.
     signatures: BTreeMap<String, Signature>,
+    folders: BTreeSet<PathBuf>,
 }
 
 impl Reader {
@@ -84,28 +95,49 @@ impl Reader {
         if reread == Reread::Everything {
             self.signatures.clear();
         }
-        let known = std::mem::take(&mut self.signatures);
-        let mut reading = Reading {
-            before: &self.before,
-            known,
-            settled_before: seconds(SystemTime::now()) - COARSEST_STEP.as_secs().cast_signed(),
-            files: BTreeMap::new(),
-            signatures: BTreeMap::new(),
-        };
-        for entry in list(workdir).map_err(|error| explain(workdir, error))? {
-            let name = shown(&entry);
-            let path = workdir.join(&entry);
-            // Follows links, so that a folder that was linked in counts like one that is there.
-            match fs::metadata(&path) {
-                Ok(metadata) if metadata.is_dir() => reading.read_folder(&path, &name),
-                metadata if is_toml(&entry) => reading.add(name, &path, &entry, metadata),
-                _ => {}
+        self.folders = folders::of_workdir(workdir);
+        let mut look = Look::at(workdir)?;
+        for _ in 0..MOST_LOOKS {
+            // Taken before the content is read: a change in between makes another signature.
+            let settled_before = seconds(SystemTime::now()) - COARSEST_STEP.as_secs().cast_signed();
+            let files = self.contents(&look);
+            if files != self.before.files {
+                let again = Look::at(workdir)?;
+                if again != look {
+                    look = again;
+                    std::thread::sleep(NEXT_LOOK);
+                    continue;
+                }
             }
+            self.signatures = look.signatures(settled_before);
+            self.folders.append(&mut look.folders);
+            self.before = Arc::new(Sources { files, environment });
+            return Ok(Arc::clone(&self.before));
         }
-        let Reading { files, signatures, .. } = reading;
-        self.signatures = signatures;
-        self.before = Arc::new(Sources { files, environment });
-        Ok(Arc::clone(&self.before))
+        self.signatures.clear();
+        self.folders.append(&mut look.folders);
+        Err(WorkdirError::Restless(workdir.to_owned()))
+    }
+
+    /// The folders in which a change can change what is read: the workdir, those below it, and those that symbolic links lead
+    /// through.
+    pub fn folders(&self) -> &BTreeSet<PathBuf> {
+        &self.folders
+    }
+
+    fn contents(&self, look: &Look) -> BTreeMap<String, FileContent> {
+        let content = |(name, seen): (&String, &Seen)| {
+            let content = match seen {
+                Seen::Unreadable(why) => FileContent::Unreadable(why.clone()),
+                Seen::Irregular => FileContent::Irregular,
+                Seen::File { path, signature } => match self.before.files.get(name) {
+                    Some(before) if self.signatures.get(name) == Some(signature) => before.clone(),
+                    _ => content(path),
+                },
+            };
+            (name.clone(), content)
+        };
+        look.files.iter().map(content).collect()
     }
 }
 
@@ -114,44 +146,83 @@ pub fn read(workdir: &Path, environment: BTreeMap<String, String>) -> Result<Sou
     Reader::default().read(workdir, environment, Reread::Everything).map(Arc::unwrap_or_clone)
 }
 
-/// One reading that is under way.
-struct Reading<'a> {
-    before: &'a Sources,
-    known: BTreeMap<String, Signature>,
-    /// In Unix time; what was last changed before this has a signature to rely on.
-    settled_before: i64,
-    files: BTreeMap<String, FileContent>,
-    signatures: BTreeMap<String, Signature>,
+/// What the file system says about a workdir, without any content.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Look {
+    /// By the names that people are shown.
+    files: BTreeMap<String, Seen>,
+    folders: BTreeSet<PathBuf>,
 }
 
-impl Reading<'_> {
-    fn read_folder(&mut self, folder: &Path, folder_name: &str) {
-        let entries = match list(folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                self.files.insert(folder_name.to_owned(), FileContent::Unreadable(error.to_string()));
-                return;
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    File {
+        path: PathBuf,
+        signature: Signature,
+    },
+    /// A FIFO, a socket, a device or a folder.
+    Irregular,
+    Unreadable(String),
+}
+
+impl Look {
+    fn at(workdir: &Path) -> Result<Self, WorkdirError> {
+        let mut look = Self::default();
+        for Entry { name, is_link } in list(workdir).map_err(|error| explain(workdir, error))? {
+            let (path, shown) = (workdir.join(&name), shown(&name));
+            if is_link {
+                folders::passed(&path, &mut look.folders);
             }
-        };
-        for entry in entries.into_iter().filter(|entry| is_toml(entry)) {
-            let path = folder.join(&entry);
-            self.add(format!("{folder_name}/{}", shown(&entry)), &path, &entry, fs::metadata(&path));
+            // Follows links, so that a folder that was linked in counts like one that is there.
+            match fs::metadata(&path) {
+                Ok(metadata) if metadata.is_dir() => look.at_folder(path, &shown),
+                metadata if is_toml(&name) => look.add(shown, path, &name, metadata),
+                _ => {}
+            }
+        }
+        Ok(look)
+    }
+
+    fn at_folder(&mut self, folder: PathBuf, folder_name: &str) {
+        match list(&folder) {
+            Ok(entries) => {
+                for Entry { name, is_link } in entries.into_iter().filter(|entry| is_toml(&entry.name)) {
+                    let path = folder.join(&name);
+                    if is_link {
+                        folders::passed(&path, &mut self.folders);
+                    }
+                    let metadata = fs::metadata(&path);
+                    self.add(format!("{folder_name}/{}", shown(&name)), path, &name, metadata);
+                }
+                self.folders.insert(folder);
+            }
+            Err(error) => {
+                self.files.insert(folder_name.to_owned(), Seen::Unreadable(error.to_string()));
+            }
         }
     }
 
-    fn add(&mut self, name: String, path: &Path, entry: &Path, metadata: io::Result<Metadata>) {
-        let signature = metadata.as_ref().ok().map(Signature::from);
-        let same = signature.is_some() && self.known.get(&name) == signature.as_ref();
-        let content = match self.before.files.get(&name) {
-            Some(before) if same => before.clone(),
-            _ => content(path, entry, metadata),
+    fn add(&mut self, shown: String, path: PathBuf, name: &Path, metadata: io::Result<Metadata>) {
+        let seen = match metadata {
+            _ if name.to_str().is_none() => Seen::Unreadable("its name is not UTF-8; rename the file".to_owned()),
+            // Never opened: to open a FIFO or a device can block, or do something.
+            Ok(metadata) if !metadata.is_file() => Seen::Irregular,
+            Ok(metadata) => Seen::File { path, signature: Signature::from(&metadata) },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Seen::Unreadable("it is a link to a file that does not exist".to_owned())
+            }
+            Err(error) => Seen::Unreadable(error.to_string()),
         };
-        // Taken before the content was read: a change in between makes another one.
-        let settled = |signature: &Signature| signature.modified.0.max(signature.changed.0) < self.settled_before;
-        if let (Some(signature), FileContent::Bytes(_)) = (signature.filter(settled), &content) {
-            self.signatures.insert(name.clone(), signature);
-        }
-        self.files.insert(name, content);
+        self.files.insert(shown, seen);
+    }
+
+    fn signatures(&self, settled_before: i64) -> BTreeMap<String, Signature> {
+        let settled = |signature: &Signature| signature.modified.0.max(signature.changed.0) < settled_before;
+        let signature = |(name, seen): (&String, &Seen)| match seen {
+            Seen::File { signature, .. } if settled(signature) => Some((name.clone(), *signature)),
+            _ => None,
+        };
+        self.files.iter().filter_map(signature).collect()
     }
 }
 
@@ -193,16 +264,23 @@ fn explain(workdir: &Path, error: io::Error) -> WorkdirError {
     }
 }
 
-/// Names that are not hidden: editors and Kubernetes (`..data`) hide what is not meant to be read.
-fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut names = Vec::new();
+struct Entry {
+    name: PathBuf,
+    is_link: bool,
+}
+
+/// What is not hidden: editors and Kubernetes (`..data`) hide what is not meant to be read.
+fn list(folder: &Path) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
     for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
         if !name.as_encoded_bytes().starts_with(b".") {
-            names.push(PathBuf::from(name));
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            entries.push(Entry { name: PathBuf::from(name), is_link });
         }
     }
-    Ok(names)
+    Ok(entries)
 }
 
 fn is_toml(name: &Path) -> bool {
@@ -213,26 +291,13 @@ fn shown(name: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-fn content(path: &Path, name: &Path, metadata: io::Result<Metadata>) -> FileContent {
-    if name.to_str().is_none() {
-        return FileContent::Unreadable("its name is not UTF-8; rename the file".to_owned());
-    }
-    match metadata.and_then(|metadata| read_regular(path, &metadata)) {
-        Ok(content) => content,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            FileContent::Unreadable("it is a link to a file that does not exist".to_owned())
-        }
-        Err(error) => FileContent::Unreadable(error.to_string()),
-    }
+fn content(path: &Path) -> FileContent {
+    read_regular(path).unwrap_or_else(|error| FileContent::Unreadable(error.to_string()))
 }
 
-fn read_regular(path: &Path, metadata: &Metadata) -> io::Result<FileContent> {
-    // Looked at before it is opened: to open a FIFO or a device can block, or do something.
-    if !metadata.is_file() {
-        return Ok(FileContent::Irregular);
-    }
+fn read_regular(path: &Path) -> io::Result<FileContent> {
     let file = open_without_waiting(path)?;
-    // And once more, in case it was replaced in between.
+    // It was one when it was looked at, and may have been replaced.
     if !file.metadata()?.is_file() {
         return Ok(FileContent::Irregular);
     }
@@ -250,147 +315,4 @@ fn open_without_waiting(path: &Path) -> io::Result<File> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::fs::symlink;
-
-    use super::*;
-
-    fn files(workdir: &Path) -> BTreeMap<String, FileContent> {
-        read(workdir, BTreeMap::new()).unwrap().files
-    }
-
-    fn text(text: &str) -> FileContent {
-        FileContent::Bytes(text.into())
-    }
-
-    #[test]
-    fn two_levels_are_read_and_editors_leave_no_trace() {
-        let workdir = tempfile::tempdir().unwrap();
-        let root = workdir.path();
-        for folder in ["sub", "sub/deeper", "..data", ".git"] {
-            fs::create_dir(root.join(folder)).unwrap();
-        }
-        for name in [
-            "tgsignd.toml",
-            "sub/a.toml",
-            "sub/deeper/no.toml",
-            "..data/no.toml",
-            ".git/no.toml",
-            ".tgsignd.toml.swp",
-            ".#x.toml",
-            "#x.toml#",
-            "x.toml~",
-            "x.toml.tmp",
-            "4913",
-            "notes.txt",
-            ".hidden.toml",
-            "sub/.hidden.toml",
-        ] {
-            fs::write(root.join(name), name).unwrap();
-        }
-        let found = files(root);
-        let expected = [("sub/a.toml", text("sub/a.toml")), ("tgsignd.toml", text("tgsignd.toml"))];
-        assert_eq!(found, expected.map(|(name, content)| (name.to_owned(), content)).into());
-    }
-
-    #[test]
-    fn an_edit_is_seen_whatever_the_times_say_and_what_stayed_is_not_read() {
-        let workdir = tempfile::tempdir().unwrap();
-        let path = workdir.path().join("a.toml");
-        let long_ago = SystemTime::now() - COARSEST_STEP * 100;
-        let write = |text: &str| {
-            fs::write(&path, text).unwrap();
-            File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
-        };
-        let mut reader = Reader::default();
-        let mut read = |reread| reader.read(workdir.path(), BTreeMap::new(), reread).unwrap().files["a.toml"].clone();
-        // Same size and modification time, and shortly after each other.
-        for text in ["one", "two", "six"] {
-            write(text);
-            assert_eq!(read(Reread::Changed), super::tests::text(text));
-        }
-    }
-
-    #[test]
-    fn a_settled_file_is_read_again_when_its_signature_differs_or_everything_is() {
-        let workdir = tempfile::tempdir().unwrap();
-        let path = workdir.path().join("a.toml");
-        fs::write(&path, "one").unwrap();
-        let signature = Signature::from(&fs::metadata(&path).unwrap());
-        let other = Signature { changed: (signature.changed.0, signature.changed.1 + 1), ..signature };
-        let remembered = |signature| {
-            let files = BTreeMap::from([("a.toml".to_owned(), text("remembered"))]);
-            let before = Arc::new(Sources { files, environment: BTreeMap::new() });
-            Reader { before, signatures: [("a.toml".to_owned(), signature)].into() }
-        };
-        for (signature, reread, expected) in [
-            (signature, Reread::Changed, "remembered"),
-            (signature, Reread::Everything, "one"),
-            (other, Reread::Changed, "one"),
-        ] {
-            let read = remembered(signature).read(workdir.path(), BTreeMap::new(), reread).unwrap();
-            assert_eq!(read.files["a.toml"], text(expected), "{reread:?}");
-        }
-    }
-
-    #[test]
-    fn links_are_followed_as_a_config_map_needs_it() {
-        let workdir = tempfile::tempdir().unwrap();
-        let root = workdir.path();
-        fs::create_dir_all(root.join("..2026_11_22/sub")).unwrap();
-        fs::write(root.join("..2026_11_22/tgsignd.toml"), "one").unwrap();
-        fs::write(root.join("..2026_11_22/sub/a.toml"), "two").unwrap();
-        symlink("..2026_11_22", root.join("..data")).unwrap();
-        symlink("..data/tgsignd.toml", root.join("tgsignd.toml")).unwrap();
-        symlink("..data/sub", root.join("sub")).unwrap();
-        symlink("nowhere", root.join("gone.toml")).unwrap();
-        symlink("loop.toml", root.join("loop.toml")).unwrap();
-        let found = files(root);
-        assert_eq!(found["tgsignd.toml"], text("one"));
-        assert_eq!(found["sub/a.toml"], text("two"));
-        assert!(matches!(&found["gone.toml"], FileContent::Unreadable(why) if why.contains("link")), "{found:?}");
-        assert!(matches!(&found["loop.toml"], FileContent::Unreadable(_)), "{found:?}");
-        assert_eq!(found.len(), 4);
-    }
-
-    #[test]
-    fn what_is_no_plain_file_is_named_and_never_opened() {
-        let workdir = tempfile::tempdir().unwrap();
-        let root = workdir.path();
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            root.join("fifo.toml"),
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::RUSR,
-            0,
-        )
-        .unwrap();
-        fs::create_dir_all(root.join("sub/folder.toml")).unwrap();
-        symlink("/dev/zero", root.join("zero.toml")).unwrap();
-        fs::write(root.join(OsStr::from_bytes(b"bad-\xff.toml")), "x").unwrap();
-        fs::write(root.join("largest.toml"), vec![b'#'; usize::try_from(LARGEST_FILE).unwrap()]).unwrap();
-        fs::write(root.join("larger.toml"), vec![b'#'; usize::try_from(LARGEST_FILE).unwrap() + 1]).unwrap();
-        let found = files(root);
-        assert_eq!(found["fifo.toml"], FileContent::Irregular);
-        assert_eq!(found["sub/folder.toml"], FileContent::Irregular);
-        assert_eq!(found["zero.toml"], FileContent::Irregular);
-        assert!(matches!(&found["bad-\u{fffd}.toml"], FileContent::Unreadable(why) if why.contains("UTF-8")));
-        assert!(matches!(&found["larger.toml"], FileContent::Unreadable(why) if why.contains("1 MiB")));
-        assert!(matches!(&found["largest.toml"], FileContent::Bytes(_)));
-    }
-
-    #[test]
-    fn a_workdir_that_is_not_there_is_told_apart_from_an_empty_one() {
-        let workdir = tempfile::tempdir().unwrap();
-        assert!(files(workdir.path()).is_empty());
-        let missing = read(&workdir.path().join("x"), BTreeMap::new()).unwrap_err();
-        assert!(matches!(missing, WorkdirError::Missing(_)), "{missing}");
-        fs::write(workdir.path().join("file"), "").unwrap();
-        let file = read(&workdir.path().join("file"), BTreeMap::new()).unwrap_err();
-        assert!(matches!(file, WorkdirError::NotADirectory(_)), "{file}");
-    }
-}
+mod tests;

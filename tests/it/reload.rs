@@ -1,6 +1,28 @@
 //! Edits of the workdir while the daemon runs, and starts with a workdir that is broken.
+//!
+//! | what happens | where it is tried |
+//! |---|---|
+//! | a bad edit, removals, SIGHUP, a broken workdir at the start, keys that wait for a restart | here |
+//! | every way to save a file; half-written, empty and unreadable files; what is no file; edits during a run | `edits` |
+//! | links, ConfigMaps, folders that come, go and are swapped | `folders` |
+//! | inotify's limits and its queue | `limits` |
+//! | all of it at random | `random` |
 
-use crate::kit::Stage;
+mod edits;
+mod folders;
+mod limits;
+mod random;
+
+use crate::kit::{Daemon, Stage};
+
+/// The newest configuration was put in force because of an event, and not because it was time to look.
+#[track_caller]
+fn was_noticed(daemon: &Daemon) {
+    let lines = daemon.log.lines();
+    let in_force = lines.iter().rposition(|line| line.message() == "the configuration is in force").unwrap();
+    let reading = lines[..in_force].iter().rfind(|line| line.message() == "reading the workdir").unwrap();
+    assert_eq!(reading.field("reread"), "Changed", "{}", daemon.log.text());
+}
 
 const SIGN: &str = "schedule = '@yearly'\nchat = '@quick_bot'\nsteps = [{ send = '/sign' }]";
 
@@ -17,6 +39,9 @@ async fn an_edit_is_in_force_at_once_and_a_bad_one_changes_nothing() {
     daemon.says("configuration: task two added").await;
     let status = daemon.status_when(|status| status.totals.reloads_accepted == 1).await;
     assert!(status.tasks.contains_key("two"));
+    assert_eq!(status.config.changes, ["task two added"]);
+    let table = stage.tgsignd(&["status"]).ends().await.success();
+    assert!(table.contains("The last edit") && table.contains("  task two added\n"), "{table}");
 
     stage.task("two", BROKEN);
     let told = daemon.says("two.toml:2:").await;
