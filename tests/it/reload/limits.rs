@@ -79,8 +79,9 @@ async fn after_an_overflow_everything_is_read() {
     }
     stage.task("one", &format!("{SIGN}\njitter = '1m'"));
     daemon.signal(Signal::CONT);
-    let status = daemon.follows(&stage.digest()).await;
-    assert_eq!(status.watcher.map(|watcher| watcher.overflows), Some(1), "{}", daemon.log.text());
+    daemon.follows(&stage.digest()).await;
+    daemon.status_when(|status| status.watcher.is_some_and(|watcher| watcher.overflows == 1)).await;
+    daemon.log.wait_for(1, |line| line.field("reread") == "Everything").await;
     assert_eq!(daemon.metrics().await.metric("tgsignd_watcher_overflows_total", &[]), Some(1.0));
     stage.task("one", &format!("{SIGN}\njitter = '2m'"));
     daemon.follows(&stage.digest()).await;

@@ -1,6 +1,6 @@
 //! A writer edits the workdir in random ways; the daemon ends on the last valid content, and never has a mixture in force.
 //!
-//! `TGSIGND_RELOADS="operations seed"` sets the size and replays a failure; `"1000 1"` is the whole of it.
+//! `TGSIGND_RELOADS="operations seed"` sets the size and replays a failure; `"1000 1"` without it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -298,7 +298,7 @@ fn nothing_is_mixed(daemon: &Daemon, writer: &Writer, history: &[String]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_daemon_ends_on_the_last_valid_content_and_never_on_a_mixture() {
-    let size = std::env::var("TGSIGND_RELOADS").unwrap_or_else(|_| "150 1".to_owned());
+    let size = std::env::var("TGSIGND_RELOADS").unwrap_or_else(|_| "1000 1".to_owned());
     let numbers: Vec<u64> = size.split_whitespace().map(|word| word.parse().unwrap()).collect();
     let [operations, seed] = numbers[..] else { panic!("TGSIGND_RELOADS takes operations and a seed") };
     let operations = usize::try_from(operations).unwrap();
@@ -308,7 +308,7 @@ async fn the_daemon_ends_on_the_last_valid_content_and_never_on_a_mixture() {
     let mut daemon = stage.daemon().await;
     let mut in_force = writer.digest().unwrap();
     daemon.follows(&in_force).await;
-    let (mut history, mut done, mut restarts) = (Vec::new(), 0, 0);
+    let (mut history, mut done, mut restarts, mut accepted, mut refused) = (Vec::new(), 0, 0, 0, 0);
     while done < operations {
         let burst = BURST.min(operations - done);
         let last = done + burst >= operations;
@@ -342,6 +342,8 @@ async fn the_daemon_ends_on_the_last_valid_content_and_never_on_a_mixture() {
         }
         nothing_is_mixed(&daemon, &writer, &history);
         if writer.random.below(3) == 0 {
+            let totals = daemon.status().await.totals;
+            (accepted, refused) = (accepted + totals.reloads_accepted, refused + totals.reloads_rejected);
             daemon.stop().await;
             daemon = stage.daemon().await;
             restarts += 1;
@@ -350,12 +352,12 @@ async fn the_daemon_ends_on_the_last_valid_content_and_never_on_a_mixture() {
             assert_eq!(config.from_last_good, writer.digest().is_none(), "seed {seed}: {history:#?}");
         }
     }
-    let status = daemon.follows(&stage.digest()).await;
+    let totals = daemon.follows(&stage.digest()).await.totals;
     println!(
-        "{done} operations, seed {seed}: {} valid contents, {restarts} restarts; since the last one {} reloads accepted, {} refused",
+        "{done} operations, seed {seed}: {} valid contents, {} reloads accepted, {} refused, {restarts} restarts",
         writer.valid.len(),
-        status.totals.reloads_accepted,
-        status.totals.reloads_rejected
+        accepted + totals.reloads_accepted,
+        refused + totals.reloads_rejected
     );
     daemon.stop().await;
 }
