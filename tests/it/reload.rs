@@ -13,13 +13,15 @@ mod folders;
 mod limits;
 mod random;
 
-use crate::kit::{Daemon, Stage};
+use crate::kit::{Daemon, Line, Stage};
 
 /// The newest configuration was put in force because of an event, and not because it was time to look.
-#[track_caller]
-fn was_noticed(daemon: &Daemon) {
+async fn was_noticed(daemon: &Daemon) {
+    let accepted = usize::try_from(daemon.status().await.totals.reloads_accepted).unwrap();
+    let is_in_force = |line: &Line| line.message() == "the configuration is in force";
+    daemon.log.wait_for(accepted, is_in_force).await;
     let lines = daemon.log.lines();
-    let in_force = lines.iter().rposition(|line| line.message() == "the configuration is in force").unwrap();
+    let in_force = lines.iter().rposition(is_in_force).unwrap();
     let reading = lines[..in_force].iter().rfind(|line| line.message() == "reading the workdir").unwrap();
     assert_eq!(reading.field("reread"), "Changed", "{}", daemon.log.text());
 }

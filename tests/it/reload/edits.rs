@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
+use telegram_sim::Event;
 
 use super::{SIGN, was_noticed};
 use crate::kit::{Invocation, Stage, tool};
@@ -125,7 +126,7 @@ async fn every_way_to_save_a_file_is_noticed_at_once() {
         assert_eq!(fs::read_to_string(&path).unwrap(), text(number), "{name}");
         let status = daemon.follows(&stage.digest()).await;
         assert_eq!(status.totals.reloads_accepted, number as u64 + 1, "{name}: {}", daemon.log.text());
-        was_noticed(&daemon);
+        was_noticed(&daemon).await;
     }
     daemon.stop().await;
 }
@@ -250,7 +251,8 @@ async fn a_run_ends_as_it_began_whatever_is_edited_meanwhile() {
     stage.task("one", &asks("new"));
     daemon.follows(&stage.digest()).await;
     stage.centre.bot_says("silent", "alice", "请继续");
-    stage.centre.wait_for(|_| stage.sent("alice", "silent").len() == 2).await;
+    let is_second = |event: &Event| matches!(event, Event::MessageSent { text, .. } if text == "old again");
+    stage.centre.wait_for_entry(|entry| is_second(&entry.event)).await;
     stage.centre.bot_says("silent", "alice", "签到成功");
     asked.await.unwrap().success();
     assert_eq!(stage.sent("alice", "silent"), ["old", "old again"]);

@@ -27,7 +27,7 @@ async fn daemon(stage: &Stage) -> Daemon {
 /// The workdir's present content is in force, because somebody told.
 async fn follows(daemon: &Daemon, stage: &Stage) {
     daemon.follows(&stage.digest()).await;
-    was_noticed(daemon);
+    was_noticed(daemon).await;
 }
 
 /// What the kubelet makes of a `ConfigMap` with two files.

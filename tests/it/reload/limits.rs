@@ -85,6 +85,6 @@ async fn after_an_overflow_everything_is_read() {
     assert_eq!(daemon.metrics().await.metric("tgsignd_watcher_overflows_total", &[]), Some(1.0));
     stage.task("one", &format!("{SIGN}\njitter = '2m'"));
     daemon.follows(&stage.digest()).await;
-    super::was_noticed(&daemon);
+    super::was_noticed(&daemon).await;
     daemon.stop().await;
 }
