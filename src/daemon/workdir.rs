@@ -101,13 +101,10 @@ impl Reader {
             // Taken before the content is read: a change in between makes another signature.
             let settled_before = seconds(SystemTime::now()) - COARSEST_STEP.as_secs().cast_signed();
             let files = self.contents(&look);
-            if files != self.before.files {
-                let again = Look::at(workdir)?;
-                if again != look {
-                    look = again;
-                    std::thread::sleep(NEXT_LOOK);
-                    continue;
-                }
+            if files != self.before.files && Look::at(workdir)? != look {
+                std::thread::sleep(NEXT_LOOK);
+                look = Look::at(workdir)?;
+                continue;
             }
             self.signatures = look.signatures(settled_before);
             self.folders.append(&mut look.folders);

@@ -140,3 +140,44 @@ fn a_workdir_that_is_not_there_is_told_apart_from_an_empty_one() {
     let file = read(&workdir.path().join("file"), BTreeMap::new()).unwrap_err();
     assert!(matches!(file, WorkdirError::NotADirectory(_)), "{file}");
 }
+
+#[test]
+fn files_that_are_swapped_together_are_read_together() {
+    const SWAPS: u32 = 2000;
+    let workdir = tempfile::tempdir().unwrap();
+    let root = workdir.path().to_owned();
+    for name in ["a.toml", "b.toml", "c.toml"] {
+        symlink(Path::new("..data").join(name), root.join(name)).unwrap();
+    }
+    let swap = move |number: u32| {
+        let new = root.join(format!("..{number}"));
+        fs::create_dir(&new).unwrap();
+        for name in ["a.toml", "b.toml", "c.toml"] {
+            fs::write(new.join(name), number.to_string()).unwrap();
+        }
+        symlink(&new, root.join("..new")).unwrap();
+        fs::rename(root.join("..new"), root.join("..data")).unwrap();
+        if let Some(old) = number.checked_sub(1) {
+            fs::remove_dir_all(root.join(format!("..{old}"))).unwrap();
+        }
+    };
+    swap(0);
+    let writer = std::thread::spawn(move || (1..=SWAPS).for_each(swap));
+    let mut reader = Reader::default();
+    let mut seen = 0;
+    let mut read = || match reader.read(workdir.path(), BTreeMap::new(), Reread::Changed) {
+        Ok(sources) => {
+            let contents: Vec<&FileContent> = sources.files.values().collect();
+            assert!(contents.windows(2).all(|pair| pair[0] == pair[1]), "after {seen} readings: {:?}", sources.files);
+            seen += 1;
+        }
+        Err(error) => assert!(matches!(error, WorkdirError::Restless(_)), "{error}"),
+    };
+    while !writer.is_finished() {
+        read();
+    }
+    writer.join().unwrap();
+    read();
+    assert!(seen > 0);
+    assert_eq!(reader.before.files["c.toml"], text(&SWAPS.to_string()));
+}

@@ -15,7 +15,7 @@ use tgsignd::config::{FileContent, Sources};
 use tgsignd::daemon::reload;
 
 use super::SIGN;
-use crate::kit::{Daemon, Stage};
+use crate::kit::{Daemon, Line, Log, Stage};
 
 /// Operations between two moments at which the daemon is asked what is in force.
 const BURST: usize = 50;
@@ -282,17 +282,17 @@ fn copy(from: &Path, to: &Path) {
 
 /// Whatever was being read is read to its end, and then what is there now. The loop answers nobody meanwhile.
 async fn read_now(daemon: &Daemon) {
-    let asked = |line: &crate::kit::Line| line.message().starts_with("SIGHUP");
+    let asked = |line: &Line| line.message().starts_with("SIGHUP");
     let before = daemon.log.lines().iter().filter(|line| asked(line)).count();
     daemon.sighup();
     daemon.log.wait_for(before + 1, asked).await;
 }
 
 /// Everything that was in force was there as a whole at some time.
-fn nothing_is_mixed(daemon: &Daemon, writer: &Writer, history: &[String]) {
-    for line in daemon.log.lines().iter().filter(|line| line.message() == "the configuration is in force") {
+fn nothing_is_mixed(log: &Log, writer: &Writer, history: &[String]) {
+    for line in log.lines().iter().filter(|line| line.message() == "the configuration is in force") {
         let digest = line.field("digest");
-        assert!(writer.valid.contains(digest), "{digest} never was there as a whole\n{history:#?}\n{}", daemon.log.text());
+        assert!(writer.valid.contains(digest), "{digest} never was there as a whole\n{history:#?}\n{}", log.text());
     }
 }
 
@@ -340,11 +340,11 @@ async fn the_daemon_ends_on_the_last_valid_content_and_never_on_a_mixture() {
             in_force = config.digest.unwrap();
             assert!(writer.valid.contains(&in_force), "seed {seed}: {history:#?}");
         }
-        nothing_is_mixed(&daemon, &writer, &history);
+        nothing_is_mixed(&daemon.log, &writer, &history);
         if writer.random.below(3) == 0 {
             let totals = daemon.status().await.totals;
             (accepted, refused) = (accepted + totals.reloads_accepted, refused + totals.reloads_rejected);
-            daemon.stop().await;
+            nothing_is_mixed(&daemon.stop().await, &writer, &history);
             daemon = stage.daemon().await;
             restarts += 1;
             let config = daemon.status().await.config;
@@ -359,5 +359,5 @@ async fn the_daemon_ends_on_the_last_valid_content_and_never_on_a_mixture() {
         accepted + totals.reloads_accepted,
         refused + totals.reloads_rejected
     );
-    daemon.stop().await;
+    nothing_is_mixed(&daemon.stop().await, &writer, &history);
 }
