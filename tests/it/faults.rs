@@ -126,7 +126,8 @@ async fn a_sign_in_survives_what_can_happen_to_a_message() {
 #[tokio::test]
 async fn a_call_that_is_refused_ends_the_attempt() {
     let refusals = [(303, "USER_MIGRATE_4"), (303, "NETWORK_MIGRATE_4"), (403, "CHAT_WRITE_FORBIDDEN")];
-    check_all(refusals.map(|(code, name)| row(name, "quick", (SEND, Fault::error(code, name)), "failed", (0, 0)))).await;
+    check_all(refusals.map(|(code, name)| row(name, "quick", (SEND, Fault::error(code, name)), "failed", (0, 0))))
+        .await;
 }
 
 #[tokio::test]

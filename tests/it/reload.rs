@@ -5,7 +5,7 @@
 //! | a bad edit, removals, SIGHUP, a broken workdir at the start, keys that wait for a restart | here |
 //! | every way to save a file; half-written, empty and unreadable files; what is no file; edits during a run | `edits` |
 //! | links, ConfigMaps, folders that come, go and are swapped | `folders` |
-//! | inotify's limits and its queue | `limits` |
+//! | inotify's limits, its queue, and what it never tells: the slow rescan | `limits` |
 //! | all of it at random | `random` |
 
 mod edits;

@@ -74,10 +74,7 @@ mod tests {
         assert_eq!(folders, ["w", "releases", "releases/1", "keys"].map(|name| root.join(name)).into());
 
         assert_eq!(of_workdir(&root.join("w")), [root.join("w")].into());
-        assert_eq!(
-            of_workdir(&root.join("releases/now")),
-            [root.join("releases"), root.join("releases/now")].into()
-        );
+        assert_eq!(of_workdir(&root.join("releases/now")), [root.join("releases"), root.join("releases/now")].into());
 
         symlink("loop.toml", root.join("w/loop.toml")).unwrap();
         passed(&root.join("w/loop.toml"), &mut folders);

@@ -108,14 +108,8 @@ fn links_are_followed_as_a_config_map_needs_it() {
 fn what_is_no_plain_file_is_named_and_never_opened() {
     let workdir = tempfile::tempdir().unwrap();
     let root = workdir.path();
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        root.join("fifo.toml"),
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RUSR,
-        0,
-    )
-    .unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, root.join("fifo.toml"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+        .unwrap();
     fs::create_dir_all(root.join("sub/folder.toml")).unwrap();
     symlink("/dev/zero", root.join("zero.toml")).unwrap();
     fs::write(root.join(OsStr::from_bytes(b"bad-\xff.toml")), "x").unwrap();

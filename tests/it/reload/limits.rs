@@ -1,5 +1,6 @@
-//! inotify's limits and its queue.
+//! inotify's limits, its queue, and what it never tells.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use rustix::process::{Pid, Signal};
@@ -85,6 +86,35 @@ async fn after_an_overflow_everything_is_read() {
     assert_eq!(daemon.metrics().await.metric("tgsignd_watcher_overflows_total", &[]), Some(1.0));
     stage.task("one", &format!("{SIGN}\njitter = '2m'"));
     daemon.follows(&stage.digest()).await;
+    super::was_noticed(&daemon).await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn what_no_event_tells_is_found_by_the_slow_rescan() {
+    let stage = Stage::new().await;
+    stage.task("one", SIGN);
+    let Some(unshare) = tool("unshare") else { return };
+    let command = stage.tgsignd(&["run", "-v"]);
+    let alone = Invocation::program(unshare).arguments(["--user", "--map-root-user", "--mount", "--"]);
+    let daemon = stage.daemon_as(alone.arguments(command.line().split(' '))).await;
+    // Another file system is mounted over the workdir, where only the daemon sees it.
+    let other = stage.workdir().with_file_name("other");
+    let from_workdir = ["-a", stage.workdir().to_str().unwrap(), other.to_str().unwrap()];
+    Invocation::program("cp").arguments(from_workdir).ends().await.success();
+    let write = |minutes: u32| {
+        fs::write(other.join("one.toml"), format!("[tasks.one]\n{SIGN}\njitter = '{minutes}m'\n")).unwrap();
+        tgsignd::daemon::reload::read(&other, BTreeMap::new()).unwrap().snapshot.digest
+    };
+    let first = write(1);
+    let process = daemon.id().as_raw_nonzero().to_string();
+    let script = format!("mount --bind {} {}", other.display(), stage.workdir().display());
+    let mount = ["--target", &process, "--user", "--mount", "sh", "-c", &script];
+    Invocation::program("nsenter").arguments(mount).ends().await.success();
+    daemon.follows(&first).await;
+    daemon.log.wait_for(1, |line| line.field("reread") == "Everything").await;
+    // What is there now is watched.
+    daemon.follows(&write(2)).await;
     super::was_noticed(&daemon).await;
     daemon.stop().await;
 }

@@ -240,7 +240,8 @@ impl Writer {
             self.files.insert(format!("{name}.toml"), text);
         }
         copy(&self.workdir, &new);
-        for (name, text) in self.files.iter().filter(|(name, _)| !LINKED.iter().any(|link| **name == format!("{link}.toml")))
+        for (name, text) in
+            self.files.iter().filter(|(name, _)| !LINKED.iter().any(|link| **name == format!("{link}.toml")))
         {
             fs::write(new.join(name), text).unwrap();
         }

@@ -37,7 +37,8 @@ fn exchanges(stage: &Stage) -> usize {
 
 /// The key in the session file.
 fn key(stage: &Stage) -> [u8; 256] {
-    let centres = DataCentres::Simulated(vec![TestDataCentre { id: 2, address: stage.centre.address(), key_seed: None }]);
+    let centres =
+        DataCentres::Simulated(vec![TestDataCentre { id: 2, address: stage.centre.address(), key_seed: None }]);
     let session = SessionFile::open(&stage.datadir().join("sessions"), "carol", &centres).unwrap();
     session.dc_option(2).unwrap().unwrap().auth_key.unwrap()
 }

@@ -136,12 +136,7 @@ impl Exchange {
     }
 }
 
-fn finish(
-    nonces: Nonces,
-    new_nonce: [u8; 32],
-    secret: &BigUint,
-    arguments: &[u8],
-) -> Result<Reply, ExchangeError> {
+fn finish(nonces: Nonces, new_nonce: [u8; 32], secret: &BigUint, arguments: &[u8]) -> Result<Reply, ExchangeError> {
     let request = functions::SetClientDhParams::from_bytes(arguments)?;
     nonces.check(request.nonce, request.server_nonce)?;
     let enums::ClientDhInnerData::Data(inner) = decrypt(request.encrypted_data, nonces, &new_nonce)?;

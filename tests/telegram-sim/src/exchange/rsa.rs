@@ -13,14 +13,16 @@ use crate::srp::padded;
 const EXPONENT: u32 = 65537;
 
 /// Made for this simulation, which listens on loopback addresses only: no secret.
-const MODULUS: &[u8] = b"c8146577a6b258527658180d971a4b20d40c201a89df4328d98ba4773c3f436a1e03daa906fe1e25205cf67776762079\
+const MODULUS: &[u8] =
+    b"c8146577a6b258527658180d971a4b20d40c201a89df4328d98ba4773c3f436a1e03daa906fe1e25205cf67776762079\
 7dadf45b9742a124c77c2ef47436414bb26b9d578d044c27804df0ccfabeb1987e63f9dd3df6d3e5cb9fc4713ad39150\
 a5a43d45a15126e6485ba537523357c04f46ca0e3d2244a55d0b093ca8b5a609603c1b0103da1f8acca21cfcae367d6b\
 7d6220e2fdacb579163af61cf7b8c045e48b49f9b0cbc7a34cebbb9bfc7b09fc297873af6429629cc8736ce164cd2b9d\
 d9175bf74e3e9759606d88dc213d3d15b61567cba3bad8e4b07eaec780d13d991076e58735221b06452b7329f29221a5\
 a7cd261897afda8d484ed46a02cd20cf";
 
-const PRIVATE_EXPONENT: &[u8] = b"43988b24a96f878cbf3ec94c38c896a938a55568a1e6894cbbc804808ec7862c768786d04ef47b956a21a8d878c5354e\
+const PRIVATE_EXPONENT: &[u8] =
+    b"43988b24a96f878cbf3ec94c38c896a938a55568a1e6894cbbc804808ec7862c768786d04ef47b956a21a8d878c5354e\
 2bba76dbf0212aa0150ff78279e0a5496b0b6b2a5bbcca9dc32891e4d95ca3a8deca98180f09dcfd1340f44a97929d7d\
 9ef8a6056842d5343d2df930d4d753c63d025adc04a617306706db7ab58f93d04281f910256aa1dafd7426e25c270a2e\
 c2be8eb6a70ddd82a67d36b766c8ed302259437b7265dff530494a0f59029de8edd258d3098c082d17842beacb9e2dc7\
@@ -51,11 +53,7 @@ pub struct ExchangeKey {
 /// The public key of every simulated data centre.
 #[must_use]
 pub fn exchange_key() -> ExchangeKey {
-    ExchangeKey {
-        fingerprint: fingerprint(),
-        modulus: KEY.modulus.to_string(),
-        exponent: EXPONENT.to_string(),
-    }
+    ExchangeKey { fingerprint: fingerprint(), modulus: KEY.modulus.to_string(), exponent: EXPONENT.to_string() }
 }
 
 /// As <https://core.telegram.org/mtproto/auth_key#dh-exchange-initiation> defines it: over both numbers as TL bytes.
