@@ -40,6 +40,8 @@ pub struct Watcher {
     trouble: Option<String>,
     overflows: u64,
     timing: Timing,
+    /// The last time too something else had to be watched.
+    is_restless: bool,
 }
 
 /// What is watched, and the way on which it is told.
@@ -73,7 +75,7 @@ impl Watching {
 
 impl Default for Watcher {
     fn default() -> Self {
-        Self { watching: None, trouble: None, overflows: 0, timing: Timing::new(Instant::now()) }
+        Self { watching: None, trouble: None, overflows: 0, timing: Timing::new(Instant::now()), is_restless: false }
     }
 }
 
@@ -84,6 +86,7 @@ impl Watcher {
         // Asked before they are watched: a folder that is swapped in between is taken for another one, and watched again.
         let folders = folders.iter().map(|folder| (folder.clone(), identity(folder))).collect();
         if self.watching.as_ref().is_some_and(|now| now.folders == folders && !now.told.borrow().lost) {
+            self.is_restless = false;
             return;
         }
         match Watching::start(folders) {
@@ -92,7 +95,11 @@ impl Watcher {
                 if self.trouble.take().is_some() {
                     info!("the workdir is watched again");
                 }
-                self.timing.told(Instant::now());
+                // Not for ever, where folders have another number each time one looks.
+                if !self.is_restless {
+                    self.timing.told(Instant::now());
+                }
+                self.is_restless = true;
             }
             Err(error) => self.poll(error.to_string()),
         }
@@ -134,25 +141,26 @@ impl Watcher {
         loop {
             let wake = self.timing.due(self.watching.is_none());
             tokio::select! {
-                told = news(self.watching.as_mut()) => match told {
-                    Some(overflows) => {
-                        self.timing.told(Instant::now());
-                        if overflows > 0 {
-                            warn!("the kernel lost events of the workdir; every file is read again");
-                            self.overflows += overflows;
-                            self.read_again_in(QUIET);
-                        }
-                    }
-                    None => {
-                        if let Some(Watching { inotify, .. }) = self.watching.take() {
-                            // It panics when it is dropped after its thread has ended.
-                            std::mem::forget(inotify);
-                        }
-                        self.poll("the thread that listened has ended".to_owned());
-                    }
-                },
+                told = news(self.watching.as_mut()) => self.heard(told),
                 () = tokio::time::sleep_until(wake) => return self.timing.reread(wake),
             }
+        }
+    }
+
+    fn heard(&mut self, told: Option<u64>) {
+        let Some(overflows) = told else {
+            if let Some(Watching { inotify, .. }) = self.watching.take() {
+                // It panics when it is dropped after its thread has ended.
+                std::mem::forget(inotify);
+            }
+            self.poll("the thread that listened has ended".to_owned());
+            return;
+        };
+        self.timing.told(Instant::now());
+        if overflows > 0 {
+            warn!("the kernel lost events of the workdir; every file is read again");
+            self.overflows += overflows;
+            self.read_again_in(QUIET);
         }
     }
 }

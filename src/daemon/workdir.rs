@@ -97,11 +97,15 @@ impl Reader {
         }
         self.folders = folders::of_workdir(workdir);
         let mut look = Look::at(workdir)?;
+        let mut doubted = None;
         for _ in 0..MOST_LOOKS {
             // Taken before the content is read: a change in between makes another signature.
             let settled_before = seconds(SystemTime::now()) - COARSEST_STEP.as_secs().cast_signed();
             let files = self.contents(&look);
-            if files != self.before.files && Look::at(workdir)? != look {
+            // Where every look says something else, as on some network file systems, the same content twice will do.
+            let is_new = files != self.before.files && doubted.as_ref() != Some(&files);
+            if is_new && Look::at(workdir)? != look {
+                doubted = Some(files);
                 std::thread::sleep(NEXT_LOOK);
                 look = Look::at(workdir)?;
                 continue;

@@ -121,7 +121,7 @@ async fn throw(address: &str, head: &str, filler: u8, bytes: usize) -> String {
         let _ = writing.shutdown().await;
     };
     // It may reset the connection before everything is sent or read.
-    let (_, _) = tokio::join!(send, reading.read_to_end(&mut answer));
+    let ((), _) = tokio::join!(send, reading.read_to_end(&mut answer));
     String::from_utf8_lossy(&answer).into_owned()
 }
 

@@ -13,6 +13,12 @@ use telegram_sim::Event;
 use super::{SIGN, was_noticed};
 use crate::kit::{Invocation, Stage, tool};
 
+/// Brings a text into a file.
+type Save = fn(&Path, &str);
+
+/// Puts something at a path.
+type Make = fn(&Path);
+
 /// Always of the same length.
 fn text(minutes: usize) -> String {
     format!("[tasks.one]\n{SIGN}\njitter = '{minutes:02}m'\n")
@@ -101,7 +107,7 @@ fn through_memory(path: &Path, text: &str) {
 
 #[tokio::test]
 async fn every_way_to_save_a_file_is_noticed_at_once() {
-    let ways: [(&str, fn(&Path, &str)); 11] = [
+    let ways: [(&str, Save); 11] = [
         ("in place", in_place),
         ("in two pieces", in_two_pieces),
         ("renamed over", renamed_over),
@@ -185,7 +191,7 @@ async fn a_file_is_not_in_force_before_all_of_it_is_there() {
 
 #[tokio::test]
 async fn what_is_no_readable_file_is_named_and_holds_nothing_up() {
-    let things: [(&str, fn(&Path)); 4] = [
+    let things: [(&str, Make); 4] = [
         ("is a FIFO", |path| run("mkfifo", &[path])),
         ("leads nowhere", |path| symlink("nowhere", path).unwrap()),
         ("is a device", |path| symlink("/dev/zero", path).unwrap()),
@@ -200,7 +206,7 @@ async fn what_is_no_readable_file_is_named_and_holds_nothing_up() {
     fs::write(stage.workdir().join(std::ffi::OsStr::from_bytes(b"\xff~")), "x").unwrap();
     let bad_name = stage.workdir().join(std::ffi::OsStr::from_bytes(b"\xff.toml"));
     let named = things.map(|(what, make)| (what, make, stage.workdir().join("thing.toml"), "thing.toml"));
-    let unnameable: (&str, fn(&Path), _, _) = ("has no name", |path| fs::write(path, "x").unwrap(), bad_name, "UTF-8");
+    let unnameable: (&str, Make, _, _) = ("has no name", |path| fs::write(path, "x").unwrap(), bad_name, "UTF-8");
     for (what, make, path, says) in named.into_iter().chain([unnameable]) {
         make(&path);
         let refused = daemon.status_when(|status| status.config.last_reload_accepted == Some(false)).await;

@@ -76,7 +76,9 @@ async fn after_an_overflow_everything_is_read() {
     // Equal events in a row are one: two files take turns.
     let noise = [stage.workdir().join("a~"), stage.workdir().join("b~")];
     for _ in 0..=queue / 4 {
-        noise.iter().for_each(|path| fs::write(path, "x").unwrap());
+        for path in &noise {
+            fs::write(path, "x").unwrap();
+        }
     }
     stage.task("one", &format!("{SIGN}\njitter = '1m'"));
     daemon.signal(Signal::CONT);
@@ -99,16 +101,16 @@ async fn what_no_event_tells_is_found_by_the_slow_rescan() {
     let alone = Invocation::program(unshare).arguments(["--user", "--map-root-user", "--mount", "--"]);
     let daemon = stage.daemon_as(alone.arguments(command.line().split(' '))).await;
     // Another file system is mounted over the workdir, where only the daemon sees it.
-    let other = stage.workdir().with_file_name("other");
-    let from_workdir = ["-a", stage.workdir().to_str().unwrap(), other.to_str().unwrap()];
-    Invocation::program("cp").arguments(from_workdir).ends().await.success();
+    let (workdir, other) = (stage.workdir(), stage.workdir().with_file_name("other"));
+    let copy = ["-a".as_ref(), workdir.as_os_str(), other.as_os_str()];
+    Invocation::program("cp").arguments(copy).ends().await.success();
     let write = |minutes: u32| {
         fs::write(other.join("one.toml"), format!("[tasks.one]\n{SIGN}\njitter = '{minutes}m'\n")).unwrap();
         tgsignd::daemon::reload::read(&other, BTreeMap::new()).unwrap().snapshot.digest
     };
     let first = write(1);
     let process = daemon.id().as_raw_nonzero().to_string();
-    let script = format!("mount --bind {} {}", other.display(), stage.workdir().display());
+    let script = format!("mount --bind {} {}", other.display(), workdir.display());
     let mount = ["--target", &process, "--user", "--mount", "sh", "-c", &script];
     Invocation::program("nsenter").arguments(mount).ends().await.success();
     daemon.follows(&first).await;

@@ -142,8 +142,12 @@ impl Writer {
             }
             17 => {
                 let junk = ["4913", ".a.toml.swp", "#a.toml#", "a.toml~"].map(|name| self.workdir.join(name));
-                junk.iter().for_each(|path| fs::write(path, "junk").unwrap());
-                junk.iter().for_each(|path| fs::remove_file(path).unwrap());
+                for path in &junk {
+                    fs::write(path, "junk").unwrap();
+                }
+                for path in &junk {
+                    fs::remove_file(path).unwrap();
+                }
                 "what editors leave"
             }
             18 => {
