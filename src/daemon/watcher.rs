@@ -50,6 +50,8 @@ struct Watching {
     inotify: RecommendedWatcher,
     folders: BTreeMap<PathBuf, Option<Identity>>,
     told: watch::Receiver<Told>,
+    /// How many of the overflows were heard of.
+    overflows: u64,
 }
 
 /// Device and number of a folder: another folder of the same name has others.
@@ -69,7 +71,7 @@ impl Watching {
         for folder in folders.keys() {
             inotify.watch(folder, RecursiveMode::NonRecursive)?;
         }
-        Ok(Self { inotify, folders, told })
+        Ok(Self { inotify, folders, told, overflows: 0 })
     }
 }
 
@@ -165,13 +167,13 @@ impl Watcher {
     }
 }
 
-/// How often the kernel's queue has overflowed since the last news; `None` when there will be no more news.
+/// How often the kernel's queue has overflowed since the last news; `None` when there will be no more news. Can be cancelled
+/// and called again.
 async fn news(watching: Option<&mut Watching>) -> Option<u64> {
     let Some(watching) = watching else { return std::future::pending().await };
-    let before = watching.told.borrow().overflows;
     watching.told.changed().await.ok()?;
-    let now = watching.told.borrow_and_update().overflows;
-    Some(now - before)
+    let before = std::mem::replace(&mut watching.overflows, watching.told.borrow_and_update().overflows);
+    Some(watching.overflows - before)
 }
 
 /// When to read what.
