@@ -17,10 +17,10 @@ const BLOCKING_THREADS: usize = 16;
 /// Runs until a signal.
 pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
     let (workdir, environment) = (workdir::path(cli), process_environment());
-    // Watched before it is read, so that no change falls in between.
-    let watcher = Watcher::start(&workdir);
     let mut reader = Reader::default();
     let first = reader.read(&workdir, environment.clone(), &Reread::Everything);
+    let mut watcher = Watcher::default();
+    watcher.watch(reader.folders());
     let log = logging::install(&log_settings(cli, first.as_ref().ok()))
         .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
     let options = Options {
