@@ -115,7 +115,7 @@ impl Place {
     pub(crate) fn sign_in(&self, account: &str, user_id: i64, centre: SocketAddr) {
         let sessions = self.datadir().join("sessions");
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&sessions).unwrap();
-        let key_seed = Secret::new(KEY_SEED.to_owned());
+        let key_seed = Some(Secret::new(KEY_SEED.to_owned()));
         let network = DataCentres::Simulated(vec![TestDataCentre { id: 2, address: centre, key_seed }]);
         let session = SessionFile::create(SessionFile::path(&sessions, account), account, &network);
         session.sign_in(user_id).unwrap();

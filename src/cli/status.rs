@@ -13,7 +13,7 @@ use super::output::{json_line, print};
 use super::{Cli, CliError, Exit, Format, block_on, workdir};
 use crate::daemon::alone;
 use crate::daemon::control::{Client, Reply, Request};
-use crate::kernel::status::{BackupRole, BackupStatus, Status};
+use crate::kernel::status::{BackupRole, BackupStatus, Status, WatcherBackend, WatcherStatus};
 use crate::names::TaskName;
 use crate::script::Amount;
 
@@ -77,6 +77,15 @@ fn describe_into(text: &mut String, running: bool, status: &Status) -> std::fmt:
         for error in &config.errors {
             writeln!(text, "  {}", error.replace('\n', "\n  "))?;
         }
+    }
+    if let (false, Some(at)) = (config.changes.is_empty(), config.accepted_at) {
+        writeln!(text, "The last edit, in force since {}:", local(at))?;
+        for change in &config.changes {
+            writeln!(text, "  {change}")?;
+        }
+    }
+    if let Some(WatcherStatus { backend: WatcherBackend::Poll, .. }) = status.watcher {
+        writeln!(text, "The workdir cannot be watched and is looked at every few seconds; the log tells why.")?;
     }
     for key in &config.restart_needed {
         writeln!(text, "{key} has changed and takes effect at the next start.")?;

@@ -73,6 +73,7 @@ impl Diff {
                 ("[telegram] api_id and api_hash", old.telegram.api != new.telegram.api),
                 ("[telegram] proxy", old.telegram.proxy != new.telegram.proxy),
                 ("[telegram] connect", old.telegram.connect != new.telegram.connect),
+                ("[log] level", old.log.level != new.log.level),
                 ("[history]", old.history != new.history),
                 ("[ai]", old.ai != new.ai),
             ]),
@@ -86,7 +87,8 @@ impl Diff {
             ("[telegram] test_data_centres", old.telegram.test_data_centres != new.telegram.test_data_centres),
             ("[http] listen", old.http.listen != new.http.listen),
             ("the credentials of the listener", old.http.guard != new.http.guard),
-            ("[log]", old.log != new.log),
+            ("[log] format", old.log.format != new.log.format),
+            ("[backup]", old.backup != new.backup),
         ])
     }
 
@@ -156,7 +158,7 @@ mod tests {
             (
                 "version = 1",
                 "version = 1\n[http]\nlisten = '127.0.0.1:1'\n[log]\nformat = 'json'",
-                "[http] listen changed: restart to apply it\n[log] changed: restart to apply it",
+                "[http] listen changed: restart to apply it\n[log] format changed: restart to apply it",
             ),
         ];
         for (from, to, expected) in cases {

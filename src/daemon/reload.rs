@@ -1,7 +1,7 @@
 //! From the workdir to a configuration the daemon can run.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{Account, Loader, Severity, Snapshot, Sources};
@@ -45,6 +45,11 @@ impl Reader {
     ) -> Result<Accepted, Rejected> {
         let sources = self.files.read(workdir, environment, reread);
         self.accept(sources.map_err(|error| Rejected(vec![error.to_string()]))?)
+    }
+
+    /// What has to be watched after that reading.
+    pub fn folders(&self) -> &BTreeSet<PathBuf> {
+        self.files.folders()
     }
 
     fn accept(&mut self, sources: Arc<Sources>) -> Result<Accepted, Rejected> {

@@ -104,13 +104,6 @@ fn not_found() -> Answer {
     plain(StatusCode::NOT_FOUND, "not found\n")
 }
 
-/// The answer when too many connections are open.
-pub(super) fn busy() -> Answer {
-    let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, "too many connections\n");
-    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    answer
-}
-
 fn plain(code: StatusCode, text: &'static str) -> Answer {
     answer(code, TEXT, text)
 }

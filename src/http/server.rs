@@ -1,5 +1,6 @@
 //! Connections and their limits.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -8,21 +9,19 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::answer::{Answer, Desk, busy};
+use super::answer::Desk;
 use super::guard::Doorkeeper;
 use super::listen::{Listener, Stream};
 use crate::config::Guard;
 use crate::kernel::status::Status;
 
-/// Connections that are answered at the same time.
-const CONNECTIONS: usize = 64;
-
-/// Further ones that are told to come back; beyond these they are closed without a word.
-const TURNED_AWAY: usize = 16;
+/// Connections that are open at the same time. A further one takes the place of the oldest: who asks at once is answered
+/// within milliseconds, and whoever has been here longer than all others is the one that only holds a place.
+const CONNECTIONS: usize = 128;
 
 /// How long clients may take.
 #[derive(Debug, Clone, Copy)]
@@ -68,8 +67,8 @@ async fn serve_with(
     shutdown: impl Future<Output = ()>,
 ) {
     let desk = Arc::new(Desk { status, door: Mutex::new(Doorkeeper::new(guard, Instant::now())) });
-    let (places, away) = (Arc::new(Semaphore::new(CONNECTIONS)), Arc::new(Semaphore::new(TURNED_AWAY)));
     let mut connections = JoinSet::new();
+    let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
     let mut shutdown = pin!(shutdown);
     loop {
         let stream = tokio::select! {
@@ -77,12 +76,13 @@ async fn serve_with(
             stream = accept(&listener) => stream,
         };
         while connections.try_join_next().is_some() {}
-        if let Ok(place) = places.clone().try_acquire_owned() {
-            let desk = desk.clone();
-            connections.spawn(converse(patience, stream, place, move |request| desk.answer(request)));
-        } else if let Ok(place) = away.clone().try_acquire_owned() {
-            connections.spawn(converse(patience, stream, place, |_| busy()));
+        by_age.retain(|connection| !connection.is_finished());
+        if by_age.len() >= CONNECTIONS
+            && let Some(oldest) = by_age.pop_front()
+        {
+            oldest.abort();
         }
+        by_age.push_back(connections.spawn(converse(patience, stream, desk.clone())));
     }
     drop(listener);
     let drained = async { while connections.join_next().await.is_some() {} };
@@ -108,12 +108,9 @@ async fn accept(listener: &Listener) -> Box<dyn Stream> {
     }
 }
 
-async fn converse<F>(patience: Patience, stream: Box<dyn Stream>, place: OwnedSemaphorePermit, answer: F)
-where
-    F: Fn(&hyper::Request<hyper::body::Incoming>) -> Answer,
-{
+async fn converse(patience: Patience, stream: Box<dyn Stream>, desk: Arc<Desk>) {
     let service = service_fn(|request| {
-        let answer = answer(&request);
+        let answer = desk.answer(&request);
         async move { Ok::<_, Infallible>(answer) }
     });
     let connection = http1::Builder::new()
@@ -128,7 +125,6 @@ where
         Ok(Err(error)) => tracing::debug!(%error, "a connection ended early"),
         Err(_) => tracing::debug!("a connection was too slow"),
     }
-    drop(place);
 }
 
 #[cfg(test)]

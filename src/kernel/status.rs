@@ -106,6 +106,9 @@ pub struct ConfigStatus {
     pub from_last_good: bool,
     /// Why the last reading was refused, one line a diagnostic, with its position and without source text; empty when accepted.
     pub errors: Vec<String>,
+    /// What the newest accepted edit changed, one line each; empty since the start.
+    #[serde(default)]
+    pub changes: Vec<String>,
     /// Keys that changed in the workdir and wait for a restart.
     pub restart_needed: Vec<String>,
 }

@@ -120,8 +120,13 @@ impl Connection {
 
     /// Calls a method with a limit of its own.
     pub async fn call_within<R: tl::RemoteCall>(&self, limit: Duration, request: &R) -> Result<R::Return, CallError> {
-        if let Ok(result) = tokio::time::timeout(limit, self.client.invoke(request)).await {
-            return result.map_err(CallError::from);
+        self.limited(limit, self.client.invoke(request)).await?.map_err(CallError::from)
+    }
+
+    /// Waits for what the client does with this connection; when it takes longer, the connection is given up.
+    pub async fn limited<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Result<T, CallError> {
+        if let Ok(done) = tokio::time::timeout(limit, work).await {
+            return Ok(done);
         }
         self.silent.store(true, Ordering::Relaxed);
         self.runner.abort();

@@ -59,7 +59,11 @@ impl DataCentres {
                 SocketAddr::V4(v4) => (v4, SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0)),
                 SocketAddr::V6(v6) => (SocketAddrV4::new(Ipv4Addr::LOCALHOST, v6.port()), v6),
             };
-            let auth_key = (centre.id == id).then(|| derived_key(centre.key_seed.expose(), account));
+            let auth_key = match &centre.key_seed {
+                _ if centre.id != id => None,
+                Some(seed) => Some(derived_key(seed.expose(), account)),
+                None => options.get(&id).and_then(|known| known.auth_key),
+            };
             options.insert(id, DcOption { id, ipv4, ipv6, auth_key });
         }
     }

@@ -7,7 +7,7 @@ use grammers_client::client::PasswordToken;
 use grammers_session::Session;
 use grammers_tl_types as tl;
 
-use super::connection::Connection;
+use super::connection::{CALL_LIMIT, Connection};
 use super::error::CallError;
 
 /// Wrong codes or passwords in one go before the login gives up; Telegram itself allows few more.
@@ -180,7 +180,8 @@ async fn check_password(
             return Err(LoginError::Unsupported("Telegram asks for the password in a way this version does not know"));
         }
         let password = prompt.password(parameters.hint.as_deref())?;
-        match connection.client().check_password(PasswordToken::new(parameters), password).await {
+        let check = connection.client().check_password(PasswordToken::new(parameters), password);
+        match connection.limited(CALL_LIMIT, check).await? {
             Ok(user) => {
                 let user_id = user.id().bare_id().ok_or(LoginError::NoAccount)?;
                 return Ok(SignedIn { user_id, first_name: user.first_name().unwrap_or_default().to_owned() });

@@ -288,7 +288,7 @@ mod tests {
         DataCentres::Simulated(vec![crate::config::TestDataCentre {
             id: 2,
             address: "127.0.0.1:4433".parse().unwrap(),
-            key_seed: crate::config::secret::Secret::new("seed".into()),
+            key_seed: Some(crate::config::secret::Secret::new("seed".into())),
         }])
     }
 

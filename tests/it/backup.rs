@@ -31,7 +31,7 @@ fn network() -> DataCentres {
     DataCentres::Simulated(vec![TestDataCentre {
         id: 2,
         address: "127.0.0.1:4433".parse().unwrap(),
-        key_seed: Secret::new("seed".into()),
+        key_seed: Some(Secret::new("seed".into())),
     }])
 }
 

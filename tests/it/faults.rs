@@ -1,12 +1,28 @@
 //! What can go wrong between the daemon and Telegram, judged by what the data centre received.
+//!
+//! | the server does | test |
+//! |---|---|
+//! | changed salt, `bad_msg` 16, 17, 32 and 64, new session, unknown constructor | `a_sign_in_survives_what_can_happen_to_a_message` |
+//! | no answer to `get_future_salts` | `a_sign_in_survives_what_can_happen_to_a_message` |
+//! | compressed answers | `compressed_answers_are_read` |
+//! | `FLOOD_WAIT` up to a minute, and longer | `a_sign_in_survives…`, `a_long_flood_wait_ends_the_attempt_and_is_told` |
+//! | `PHONE_MIGRATE` at the login | `a_login_follows_the_account_to_its_data_centre` |
+//! | other migrations, 401, 500 | `a_call_that_is_refused_ends_the_attempt`, `a_session_that_was_ended_costs_its_account_only`, `a_sign_in_survives…` |
+//! | the connection drops during a call, once and again | `a_sign_in_survives…`, `a_button_is_pressed_once_whatever_happens_to_the_answer` |
+//! | transport error -429 | `a_sign_in_survives…` |
+//! | transport error -404 | `a_key_that_the_data_centre_forgot_is_not_replaced`, and with a client that can exchange keys in tests/handshake |
+//! | an answer for another session | `a_sign_in_survives…`, `a_button_is_pressed_once…` |
+//! | no answer to a call | `a_sign_in_survives…` |
+//! | accepts and never answers | `a_connection_that_never_answers_is_given_up`, `a_data_centre_that_never_answers_holds_nothing_up` |
+//! | open and silent in the middle | `a_sign_in_survives…` |
 
 use std::time::Duration;
 
-use telegram_sim::{Fault, Mode};
+use telegram_sim::{DataCentre, Event, Fault, Mode};
 use tgsignd::kernel::status::Status;
 use tokio::task::JoinSet;
 
-use crate::kit::{Stage, world};
+use crate::kit::{Stage, soon, world};
 
 const SEND: &str = "messages.sendMessage";
 const CLICK: &str = "messages.getBotCallbackAnswer";
@@ -27,7 +43,8 @@ fn task(bot: &str) -> String {
 struct Row {
     what: &'static str,
     bot: &'static str,
-    fault: (&'static str, Fault),
+    /// Each hits one call of its method.
+    faults: Vec<(&'static str, Fault)>,
     outcome: &'static str,
     /// Messages and presses that arrived.
     arrived: (usize, usize),
@@ -40,15 +57,17 @@ fn row(
     outcome: &'static str,
     arrived: (usize, usize),
 ) -> Row {
-    Row { what, bot, fault, outcome, arrived }
+    Row { what, bot, faults: vec![fault], outcome, arrived }
 }
 
 /// One run by hand under these faults.
-async fn check(Row { what, bot, fault: (method, fault), outcome, arrived }: Row) {
+async fn check(Row { what, bot, faults, outcome, arrived }: Row) {
     let stage = Stage::new().await;
     stage.task(bot, &task(bot));
     let daemon = stage.daemon().await;
-    stage.centre.inject(method, fault);
+    for (method, fault) in faults {
+        stage.centre.inject(method, fault);
+    }
     let ended = stage.tgsignd(&["once", bot]).ends().await;
     let log = daemon.log.text();
     assert!(ended.stdout.contains(&format!("alice: {outcome}")), "{what}: {ended:?}\n{log}");
@@ -83,8 +102,82 @@ async fn a_sign_in_survives_what_can_happen_to_a_message() {
         ("too many connections", Fault::Transport(-429)),
         ("a slow answer", Fault::Delay(Duration::from_millis(300))),
         ("no byte comes and none goes", Fault::Freeze),
+        ("no answer comes", Fault::Ignore),
+        ("the message's number is too low", Fault::BadMessage(16)),
+        ("the message's number is too high", Fault::BadMessage(17)),
+        ("the sequence number is too low", Fault::BadMessage(32)),
+        ("the container is invalid", Fault::BadMessage(64)),
     ];
-    check_all(faults.map(|(what, fault)| row(what, "quick", (SEND, fault), "succeeded", (1, 0)))).await;
+    let rows = faults.map(|(what, fault)| row(what, "quick", (SEND, fault), "succeeded", (1, 0)));
+    let further = [
+        // While connecting, and a person waits no longer for a connection than for this answer.
+        row("the salts are never told", "quick", ("get_future_salts", Fault::Ignore), "failed", (0, 0)),
+        Row {
+            what: "the connection drops again and again",
+            bot: "quick",
+            faults: vec![(SEND, Fault::DropAfter), (HISTORY, Fault::Drop), (HISTORY, Fault::Drop)],
+            outcome: "succeeded",
+            arrived: (1, 0),
+        },
+    ];
+    check_all(rows.into_iter().chain(further)).await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_refused_ends_the_attempt() {
+    let refusals = [(303, "USER_MIGRATE_4"), (303, "NETWORK_MIGRATE_4"), (403, "CHAT_WRITE_FORBIDDEN")];
+    check_all(refusals.map(|(code, name)| row(name, "quick", (SEND, Fault::error(code, name)), "failed", (0, 0))))
+        .await;
+}
+
+#[tokio::test]
+async fn compressed_answers_are_read() {
+    let stage = Stage::of(world().compress_answers(true)).await;
+    stage.sign_in("alice", 1001);
+    stage.task("points", &task("points"));
+    let daemon = stage.daemon().await;
+    stage.centre.inject(SEND, Fault::DropAfter);
+    stage.tgsignd(&["once", "points"]).ends().await.success();
+    assert_eq!((stage.sent("alice", "points").len(), stage.pressed("alice", "points").len()), (1, 1));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_login_follows_the_account_to_its_data_centre() {
+    let (stage, home) = (Stage::of(world()).await, DataCentre::start(world()).await.unwrap());
+    let both = format!(
+        "test_data_centres = [{{ id = 2, address = '{}', key_seed = '{seed}' }}, {{ id = 4, address = '{}', key_seed = '{seed}' }}]\n",
+        stage.centre.address(),
+        home.address(),
+        seed = home.key_seed()
+    );
+    stage.write("tgsignd.toml", &stage.settings().replace(&stage.centre.daemon_config(), &both));
+    stage.write("accounts.toml", "[accounts.carol]\n");
+    stage.task("quick", &task("quick"));
+    stage.centre.inject("auth.sendCode", Fault::error(303, "PHONE_MIGRATE_4"));
+    stage.tgsignd(&["login", "carol"]).typing("+10000000003\n24680\n").ends().await.success();
+    let daemon = stage.daemon().await;
+    stage.tgsignd(&["once", "quick"]).ends().await.success();
+    let sent = |centre: &DataCentre| {
+        centre.log().iter().filter(|entry| matches!(entry.event, Event::MessageSent { .. })).count()
+    };
+    assert_eq!((sent(&stage.centre), sent(&home)), (0, 1), "{}", daemon.log.text());
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_never_answers_is_given_up() {
+    let stage = Stage::new().await;
+    stage.task("quick", &task("quick").replace("@yearly", &soon()).replace("timeout = '1m'", "timeout = '2m'"));
+    stage.centre.set_mode(Mode::SilentOnAccept);
+    let daemon = stage.daemon().await;
+    stage.centre.wait_for(|entries| !entries.is_empty()).await;
+    stage.centre.set_mode(Mode::Normal);
+    assert_eq!(daemon.run_ended("quick").await.field("outcome"), "succeeded");
+    let told = daemon.says("cannot connect, trying again").await;
+    assert!(told.field("error").contains("no answer from Telegram within 30s"), "{}", told.text);
+    assert_eq!(stage.sent("alice", "quick"), ["/sign"]);
+    daemon.stop().await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use telegram_sim::Event;
+use telegram_sim::{Event, Fault};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
@@ -80,6 +80,22 @@ async fn a_login_without_network_is_for_later() {
     let login = stage.tgsignd(&["login", "dave"]).typing("12345\n").ends().await;
     login.fails_with(75, &["not signed in", "no connection to Telegram"]);
     assert_eq!(sessions(&stage), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_ends_the_login() {
+    let calls = ["auth.sendCode", "auth.signIn", "account.getPassword", "auth.checkPassword"];
+    let logins: tokio::task::JoinSet<()> = calls
+        .into_iter()
+        .map(|call| async move {
+            let stage = stage().await;
+            stage.centre.inject(call, Fault::Ignore);
+            let login = stage.tgsignd(&["login", "dave"]).typing("12345\ncorrect horse\n").ends().await;
+            login.fails_with(75, &["not signed in", "no answer from Telegram within 30s"]);
+            assert_eq!(sessions(&stage), [""; 0], "{call}");
+        })
+        .collect();
+    logins.join_all().await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod backup;
 mod clocks;
 mod config;
 mod container;
+mod crowd;
 mod differential;
 mod ending;
 mod faults;
@@ -20,6 +21,7 @@ mod missed;
 mod once;
 mod opening;
 mod output;
+mod owners;
 mod pages;
 mod peers;
 mod proxy;
@@ -32,3 +34,6 @@ mod sync;
 mod trial;
 mod unchanged;
 mod webdav;
+
+/// What `kit` starts.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tgsignd");

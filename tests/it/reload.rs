@@ -1,6 +1,30 @@
 //! Edits of the workdir while the daemon runs, and starts with a workdir that is broken.
+//!
+//! | what happens | where it is tried |
+//! |---|---|
+//! | a bad edit, removals, SIGHUP, a broken workdir at the start, keys that wait for a restart | here |
+//! | every way to save a file; half-written, empty and unreadable files; what is no file; edits during a run | `edits` |
+//! | links, ConfigMaps, folders that come, go and are swapped | `folders` |
+//! | inotify's limits, its queue, and what it never tells: the slow rescan | `limits` |
+//! | all of it at random | `random` |
 
-use crate::kit::Stage;
+mod edits;
+mod folders;
+mod limits;
+mod random;
+
+use crate::kit::{Daemon, Line, Stage};
+
+/// The newest configuration was put in force because of an event, and not because it was time to look.
+async fn was_noticed(daemon: &Daemon) {
+    let accepted = usize::try_from(daemon.status().await.totals.reloads_accepted).unwrap();
+    let is_in_force = |line: &Line| line.message() == "the configuration is in force";
+    daemon.log.wait_for(accepted, is_in_force).await;
+    let lines = daemon.log.lines();
+    let in_force = lines.iter().rposition(is_in_force).unwrap();
+    let reading = lines[..in_force].iter().rfind(|line| line.message() == "reading the workdir").unwrap();
+    assert_eq!(reading.field("reread"), "Changed", "{}", daemon.log.text());
+}
 
 const SIGN: &str = "schedule = '@yearly'\nchat = '@quick_bot'\nsteps = [{ send = '/sign' }]";
 
@@ -17,6 +41,9 @@ async fn an_edit_is_in_force_at_once_and_a_bad_one_changes_nothing() {
     daemon.says("configuration: task two added").await;
     let status = daemon.status_when(|status| status.totals.reloads_accepted == 1).await;
     assert!(status.tasks.contains_key("two"));
+    assert_eq!(status.config.changes, ["task two added"]);
+    let table = stage.tgsignd(&["status"]).ends().await.success();
+    assert!(table.contains("The last edit") && table.contains("  task two added\n"), "{table}");
 
     stage.task("two", BROKEN);
     let told = daemon.says("two.toml:2:").await;

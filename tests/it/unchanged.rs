@@ -86,7 +86,7 @@ impl Stage {
     }
 
     fn sign_in(&self, account: &str) {
-        let key_seed = Secret::new("seed".to_owned());
+        let key_seed = Some(Secret::new("seed".to_owned()));
         let centre = TestDataCentre { id: 2, address: "127.0.0.1:1".parse().unwrap(), key_seed };
         let path = SessionFile::path(&self.folder.path().join("sessions"), account);
         SessionFile::create(path, account, &DataCentres::Simulated(vec![centre])).sign_in(1).unwrap();

@@ -54,9 +54,8 @@ const TEST_DATA_CENTRE: TableKeys = TableKeys::new(
         Key::new(
             "key_seed",
             Shape::Text { such_as: "\"any text\"", pattern: "" },
-            "The keys that are known beforehand are derived from it.",
-        )
-        .required(),
+            "The keys that are known beforehand are derived from it. Without it there are none.",
+        ),
     ],
 );
 

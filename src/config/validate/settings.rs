@@ -100,7 +100,7 @@ fn data_centres(value: Value<'_>) -> Option<Vec<TestDataCentre>> {
         let seed = table.take("key_seed").and_then(|value| Some(Secret::new(value.text()?.to_owned())));
         let sound = table.is_sound();
         table.finish();
-        let centre = TestDataCentre { id: id.optional()??, address: address.optional()??, key_seed: seed.optional()?? };
+        let centre = TestDataCentre { id: id.optional()??, address: address.optional()??, key_seed: seed.optional()? };
         sound.then_some(centre)
     });
     let centres: Vec<_> = read.collect();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::Service;
 use crate::config::{Changes, Connect, Diff, Snapshot, Task};
@@ -44,7 +44,8 @@ impl Service {
 
     /// Puts the first configuration in force.
     pub(super) async fn begin(&mut self, accepted: Accepted, refused: Option<Rejected>) -> Result<(), LedgerError> {
-        self.watcher.was_read();
+        // A restore may have brought another workdir.
+        self.watcher.watch(self.reader.folders());
         let from_last_good = refused.is_some();
         self.put_in_force(accepted, !from_last_good).await?;
         self.kernel.status().config.from_last_good = from_last_good;
@@ -58,7 +59,8 @@ impl Service {
 
     /// Reads the workdir and puts it in force as a whole, or changes nothing.
     pub(super) async fn reload(&mut self, reread: Reread) {
-        self.watcher.was_read();
+        debug!(?reread, "reading the workdir");
+        self.watcher.is_read(&reread);
         let (workdir, environment) = (self.workdir.clone(), self.environment.clone());
         // After a panic the next reading begins with nothing.
         let mut reader = std::mem::take(&mut self.reader);
@@ -69,6 +71,7 @@ impl Service {
         match read.await {
             Ok((reader, read)) => {
                 self.reader = reader;
+                self.watcher.watch(self.reader.folders());
                 match read {
                     Ok(accepted) => self.consider(accepted).await,
                     Err(refused) => self.refuse(refused),
@@ -98,7 +101,8 @@ impl Service {
             self.watcher.read_again_in(pause);
             return;
         }
-        for line in diff.to_string().lines() {
+        let changes: Vec<String> = diff.to_string().lines().map(str::to_owned).collect();
+        for line in &changes {
             info!("configuration: {line}");
         }
         let first = self.started_with.as_deref().unwrap_or(&current);
@@ -112,8 +116,10 @@ impl Service {
         let status = self.kernel.status();
         status.config.from_last_good = false;
         status.config.restart_needed = restart_needed;
+        status.config.changes = changes;
         status.totals.reloads_accepted += 1;
-        info!(tasks = status.tasks.len(), accounts = status.accounts.len(), "the configuration is in force");
+        let digest = status.config.digest.as_deref();
+        info!(tasks = status.tasks.len(), accounts = status.accounts.len(), digest, "the configuration is in force");
     }
 
     /// How much longer a workdir that lacks something has to stay as it is.

@@ -40,7 +40,7 @@ pub struct Options {
     pub workdir: PathBuf,
     /// The folder of state.
     pub datadir: PathBuf,
-    /// Watches that folder since before it was read.
+    /// Watches that folder.
     pub watcher: Watcher,
     /// What was read there.
     pub reader: Reader,

@@ -28,6 +28,7 @@ pub(in crate::http) fn busy_status() -> Status {
         accepted_at: Some(now() - TimeDelta::minutes(30)),
         last_reload_accepted: Some(false),
         last_reload_at: Some(now()),
+        changes: vec!["task t changed".into()],
         errors: vec!["tgsignd.toml:3:1: no".into()],
         restart_needed: vec!["http.listen".into()],
         ..ConfigStatus::default()

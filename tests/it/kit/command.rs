@@ -43,7 +43,7 @@ pub(crate) struct Ended {
 impl Invocation {
     /// The real binary, without any of the variables that the test's own environment may hold.
     pub(crate) fn new<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Self {
-        Self::program(env!("CARGO_BIN_EXE_tgsignd")).arguments(arguments)
+        Self::program(crate::PROGRAM).arguments(arguments)
     }
 
     /// Any program, the same way.

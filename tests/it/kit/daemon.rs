@@ -107,9 +107,18 @@ impl Daemon {
         self.signal(Signal::HUP);
     }
 
-    fn signal(&self, signal: Signal) {
-        let id = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("it runs");
-        kill_process(id, signal).unwrap();
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.id(), signal).unwrap();
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> Pid {
+        self.child.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("it runs")
+    }
+
+    /// Waits until the configuration with this digest is in force.
+    pub(crate) async fn follows(&self, digest: &str) -> Status {
+        self.status_when(|status| status.config.digest.as_deref() == Some(digest)).await
     }
 
     /// Ends it without giving it a chance.

@@ -31,6 +31,7 @@ pub(crate) use command::{Ended, Invocation, read_until};
 pub(crate) use daemon::Daemon;
 pub(crate) use http::{Answer, ask, ask_unix};
 pub(crate) use https::{Https, authority, ok};
+pub(crate) use log::{Line, Log};
 pub(crate) use random::Random;
 pub(crate) use stage::{Stage, soon, world};
 pub(crate) use tools::tool;

@@ -1,5 +1,6 @@
 //! A simulated data centre, a workdir and a data directory.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
@@ -78,6 +79,12 @@ impl Stage {
         std::fs::remove_file(self.workdir().join(name)).unwrap();
     }
 
+    /// The digest of what the workdir holds, which must be valid.
+    #[track_caller]
+    pub(crate) fn digest(&self) -> String {
+        tgsignd::daemon::reload::read(&self.workdir(), BTreeMap::new()).unwrap().snapshot.digest
+    }
+
     /// Writes `[accounts.NAME]` and the session that a login would have left.
     pub(crate) fn sign_in(&self, account: &str, user_id: i64) {
         self.write(&format!("accounts/{account}.toml"), &format!("[accounts.{account}]\n"));
@@ -86,7 +93,7 @@ impl Stage {
         let centres = DataCentres::Simulated(vec![TestDataCentre {
             id: 2,
             address: self.centre.address(),
-            key_seed: Secret::new(self.centre.key_seed().to_owned()),
+            key_seed: Some(Secret::new(self.centre.key_seed().to_owned())),
         }]);
         SessionFile::create(self.session(account), account, &centres).sign_in(user_id).unwrap();
     }

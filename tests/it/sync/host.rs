@@ -151,7 +151,7 @@ impl Host {
         let network = DataCentres::Simulated(vec![TestDataCentre {
             id: 2,
             address: "127.0.0.1:4433".parse().unwrap(),
-            key_seed: Secret::new("seed".into()),
+            key_seed: Some(Secret::new("seed".into())),
         }]);
         let path = SessionFile::path(&self.datadir().join("sessions"), account);
         SessionFile::create(path, account, &network).sign_in(user_id).unwrap();

@@ -13,8 +13,11 @@ use tokio::sync::mpsc;
 use crate::centre::Inner;
 use crate::crypto::{decrypt_from_client, encrypt_to_client};
 use crate::envelope::{self, Message, Packet};
+use crate::exchange::{self, Exchange, ExchangeError, Finished, Reply};
+use crate::fault::Fault;
+use crate::log::Event;
 use crate::rpc::RpcResult;
-use crate::state::AuthKey;
+use crate::state::{AuthKey, Login};
 use crate::transport::{Decoder, Encoder};
 
 /// How many answers and updates may wait for a slow client.
@@ -61,6 +64,7 @@ pub(crate) struct Connection {
     decoder: Decoder,
     encoder: Encoder,
     key: Option<Arc<AuthKey>>,
+    exchange: Exchange,
     session: i64,
     announced_session: Option<i64>,
     content_messages: i32,
@@ -88,6 +92,7 @@ impl Connection {
             decoder: Decoder::default(),
             encoder: Encoder::default(),
             key: None,
+            exchange: Exchange::default(),
             session: 0,
             announced_session: None,
             content_messages: 0,
@@ -140,7 +145,7 @@ impl Connection {
             return Err(Ending("a payload without key identifier".into()));
         };
         if *id == [0; 8] {
-            return Err(Ending("a key exchange was asked for; this world only knows pre-shared keys".into()));
+            return self.exchange(payload).await;
         }
         let cached = self.key.take().filter(|key| key.id == *id && key.is_known());
         let Some(key) = cached.or_else(|| self.centre.state().key(*id).cloned()) else {
@@ -167,6 +172,37 @@ impl Connection {
             self.message(&key, message).await?;
         }
         Ok(())
+    }
+
+    /// A question of the key exchange, which comes in the clear.
+    async fn exchange(&mut self, payload: &[u8]) -> Result<(), Ending> {
+        let request = envelope::plain_body(payload)?;
+        let trouble = |error: ExchangeError| Ending(format!("key exchange: {error}"));
+        if self.is_disturbed(exchange::question(request).map_err(trouble)?).await? {
+            return Ok(());
+        }
+        let Reply { answer, finished } = self.exchange.answer(request).map_err(trouble)?;
+        if let Some(Finished { key, salt }) = finished {
+            self.centre.state().add_key(AuthKey::new(key, salt, Login::SignedOut));
+            self.centre.log.add(self.centre.clock.now(), Some(self.number), None, Event::KeyExchanged);
+        }
+        let payload = envelope::plain_payload(self.centre.next_message_id(true), &answer);
+        let frame = self.encoder.encode(&payload);
+        self.stream.write_all(&frame).await?;
+        Ok(())
+    }
+
+    /// Whether a fault takes the place of the answer to a message of the protocol itself.
+    async fn is_disturbed(&mut self, method: &str) -> Result<bool, Ending> {
+        let account = self.account_name();
+        let fault = self.centre.state().faults.take(method, account.as_deref());
+        match fault {
+            None => Ok(false),
+            Some(Fault::Ignore) => Ok(true),
+            Some(Fault::Freeze) => std::future::pending().await,
+            Some(Fault::Transport(code)) => self.transport_error(code, "fault").await.map(|()| true),
+            Some(_) => Err(Ending("fault: dropped".into())),
+        }
     }
 
     pub(crate) async fn transport_error(&mut self, code: i32, reason: &str) -> Result<(), Ending> {
@@ -206,6 +242,9 @@ impl Connection {
                 self.send_service(&pong.to_bytes()).await
             }
             functions::GetFutureSalts::CONSTRUCTOR_ID => {
+                if self.is_disturbed("get_future_salts").await? {
+                    return Ok(());
+                }
                 let salts = envelope::future_salts(message.id, key.salt.load(Ordering::Relaxed));
                 self.send_service(&salts.to_bytes()).await
             }

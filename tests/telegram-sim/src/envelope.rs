@@ -172,6 +172,24 @@ pub(crate) fn future_salts(req_msg_id: i64, salt: i64) -> enums::FutureSalts {
     types::FutureSalts { req_msg_id, now, salts: RawVec(salts) }.into()
 }
 
+/// The body of an unencrypted message: no key, an identifier that nobody looks at, a length.
+pub(crate) fn plain_body(payload: &[u8]) -> Result<&[u8]> {
+    let mut cursor = Cursor::from_slice(payload);
+    let (_no_key, _id) = (i64::deserialize(&mut cursor)?, i64::deserialize(&mut cursor)?);
+    let length = usize::try_from(i32::deserialize(&mut cursor)?).map_err(|_| Error::UnexpectedEof)?;
+    payload[cursor.pos()..].get(..length).ok_or(Error::UnexpectedEof)
+}
+
+/// An unencrypted message of the server.
+pub(crate) fn plain_payload(id: i64, body: &[u8]) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(20 + body.len());
+    0_i64.serialize(&mut payload);
+    id.serialize(&mut payload);
+    i32::try_from(body.len()).unwrap_or(i32::MAX).serialize(&mut payload);
+    payload.extend_from_slice(body);
+    payload
+}
+
 /// The answer to a call.
 pub(crate) fn rpc_result(request: i64, result: &RpcResult, compress: bool) -> Vec<u8> {
     let mut body = Vec::new();
@@ -218,6 +236,15 @@ mod tests {
 
     fn message(body: &[u8]) -> Message<'_> {
         Message { id: 8, sequence: 1, body: Cow::Borrowed(body) }
+    }
+
+    #[test]
+    fn plain_messages_come_back() {
+        let payload = plain_payload(5, b"body");
+        assert_eq!(plain_body(&payload).unwrap(), b"body");
+        for length in 0..payload.len() {
+            assert!(plain_body(&payload[..length]).is_err(), "{length} bytes");
+        }
     }
 
     #[test]

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 /// What happens instead of, or around, the answer to one call.
 ///
+/// The questions of the key exchange and `get_future_salts` are calls in this respect, with fewer faults: they can be ignored,
+/// frozen and answered with a transport error; any other fault closes the connection.
+///
 /// Only [`DropAfter`](Fault::DropAfter), [`Delay`](Fault::Delay), [`WrongSession`](Fault::WrongSession),
 /// [`GarbageUpdate`](Fault::GarbageUpdate) and [`NewSession`](Fault::NewSession) carry the call out.
 #[derive(Clone, Debug, PartialEq, Eq)]

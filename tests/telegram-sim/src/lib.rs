@@ -26,6 +26,7 @@
 //! | `connection`, `calls` | one TCP connection and what is called over it |
 //! | `content` | what a message shows |
 //! | `crypto`, `srp` | the server's half of `MTProto`'s cryptography |
+//! | `exchange` | how a client without a key gets one |
 //! | `envelope`, `transport` | the layers of `MTProto` below the methods |
 //! | `fault` | what can go wrong on purpose |
 //! | `inspect` | what tests see of chats, and say in them |
@@ -43,6 +44,7 @@ mod connection;
 mod content;
 mod crypto;
 mod envelope;
+mod exchange;
 mod fault;
 mod inspect;
 mod log;
@@ -62,6 +64,7 @@ pub use centre::DataCentre;
 pub use clock::Clock;
 pub use content::{Button, ButtonAction, Content, Document, Markup, Media, Photo, PhotoError, Poll};
 pub use crypto::{AUTH_KEY_LENGTH, derived_key};
+pub use exchange::{ExchangeKey, exchange_key};
 pub use fault::{Fault, Mode};
 pub use inspect::Message;
 pub use log::{Device, Entry, Event};

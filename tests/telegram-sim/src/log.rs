@@ -33,6 +33,8 @@ pub enum Event {
         /// Why, for a reader.
         reason: String,
     },
+    /// A client without a key was given one.
+    KeyExchanged,
     /// The device strings of `initConnection`.
     Device(Device),
     /// A method was called. Everything below comes with one of these, before it.
@@ -161,6 +163,7 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connected => f.write_str("connected"),
+            Self::KeyExchanged => f.write_str("got a new key"),
             Self::Disconnected { reason } => write!(f, "disconnected: {reason}"),
             Self::Device(device) => write!(
                 f,
