@@ -12,6 +12,7 @@ mod faults;
 mod flows;
 mod fuzzing;
 mod groups;
+mod killing;
 mod kit;
 mod layers;
 mod login;

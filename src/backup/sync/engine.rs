@@ -1,12 +1,12 @@
 //! What all operations share.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::error::SyncError;
+use super::lookout::Lookout;
 use super::notebook::Notebook;
 use super::scratch::{self, Scratch};
 use super::setup::{Keys, Secrets, destination};
@@ -76,6 +76,7 @@ pub struct Engine {
     pub(super) position: Position,
     pub(super) notebook: Notebook,
     pub(super) memory: Memory,
+    pub(super) lookout: Lookout,
     counted: TrafficCounts,
     pub(super) watcher: Watcher,
 }
@@ -89,8 +90,8 @@ pub(super) struct Memory {
     pub(super) believed: u32,
     /// All manifests.
     pub(super) manifests: retention::Known,
-    /// Takeover and release records: whether they count.
-    pub(super) records: BTreeMap<String, bool>,
+    /// See [`Engine::others_came_between`].
+    pub(super) others_came_between: bool,
     /// The directory is there.
     pub(super) directory_made: bool,
     /// What the newest generation is known to hold.
@@ -156,8 +157,11 @@ impl Engine {
             Some(committed) => committed.manifest.epoch,
             None => Epoch { number: 1, nonce: nonce()? },
         };
+        let instance = instance.map(|instance| instance.id.clone());
+        let (stem, trusted) = (position.stem.clone(), keys.trusted.clone());
         Ok(Self {
             counted: remote.traffic(),
+            lookout: Lookout::new(remote.clone(), stem, trusted, instance.clone(), epoch),
             remote,
             keys,
             files,
@@ -165,7 +169,7 @@ impl Engine {
             access,
             settings: settings.clone(),
             key,
-            instance: instance.map(|instance| instance.id.clone()),
+            instance,
             epoch,
             position,
             notebook,
@@ -186,8 +190,14 @@ impl Engine {
     pub fn become_instance(&mut self, instance: &Instance) -> Result<(), SyncError> {
         self.keys = Keys::new(&self.settings, self.key.as_ref(), Some(instance))?;
         self.instance = Some(instance.id.clone());
-        self.memory.records.clear();
+        self.look_out();
         Ok(())
+    }
+
+    /// What tells genuine records from others has changed.
+    pub(super) fn look_out(&mut self) {
+        let (stem, trusted) = (self.position.stem.clone(), self.keys.trusted.clone());
+        self.lookout = Lookout::new(self.remote.clone(), stem, trusted, self.instance.clone(), self.epoch);
     }
 
     /// The address of the directory, without a password.

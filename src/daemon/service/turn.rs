@@ -90,11 +90,16 @@ impl Service {
     }
 
     /// No new runs; those in progress end, or are cut off when the time is up or a second signal comes.
-    pub(super) async fn drain(&mut self, terminate: &mut Signal, interrupt: &mut Signal) {
+    pub(super) async fn drain(&mut self, why: &Stopped, terminate: &mut Signal, interrupt: &mut Signal) {
         let now = Utc::now();
         self.kernel.handle(now, Event::Stop);
         self.publish();
-        let end = Instant::now() + if systemd::is_here() { GRACE_UNDER_SYSTEMD } else { GRACE };
+        let grace = match why {
+            Stopped::Signal if systemd::is_here() => GRACE_UNDER_SYSTEMD,
+            // Whoever takes over waits 90 s, of which the look that told us may have been 60 s late.
+            Stopped::Signal | Stopped::Superseded => GRACE,
+        };
+        let end = Instant::now() + grace;
         let cut_off = loop {
             if self.kernel.is_idle() {
                 break None;
@@ -129,6 +134,10 @@ impl Service {
         if let Wake::ClockStepped { delta } = wake {
             warn!(seconds = delta.num_seconds(), "the clock was set, or the machine slept");
             self.kernel.status().totals.clock_steps += 1;
+            if let Some(ownership) = &self.shared.ownership {
+                // Another process may have taken over while the machine slept.
+                ownership.look();
+            }
         }
         self.take_in(Event::Tick);
     }
