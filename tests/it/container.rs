@@ -1,6 +1,9 @@
 //! A container with environment variables only: WebDAV is all it keeps.
 
+use std::collections::BTreeMap;
+
 use telegram_sim::Event;
+use tgsignd::backup::manifest::{Generation, ObjectName, Stem};
 use tgsignd::kernel::status::{BackupRole, Status};
 use webdav_sim::{Fault, Server, profiles};
 
@@ -132,6 +135,71 @@ async fn a_rolling_deploy_hands_the_session_over() {
     assert_eq!(stage.sent("alice", "quick"), ["/sign"], "only one of them signs in");
     old.stop().await;
     new.stop().await;
+}
+
+/// The manifests on the server by their generations.
+fn manifests(server: &Server) -> BTreeMap<Generation, String> {
+    let generation = |path: &String| match ObjectName::parse(&Stem::default(), path.rsplit('/').next()?)? {
+        ObjectName::Manifest { generation, .. } => Some(generation),
+        _ => None,
+    };
+    server.files().into_iter().filter_map(|path| Some((generation(&path)?, path))).collect()
+}
+
+/// Runs a task on the data directory of `daemon`, saves it, and takes the manifests above `base` from the server: the first of them.
+async fn side(stage: &Stage, server: &Server, at: Invocation, base: Generation) -> (String, Vec<u8>) {
+    let daemon = stage.daemon_as(at).await;
+    stage.tgsignd(&["once", "sign"]).ends().await.success();
+    backed_up(stage).await;
+    daemon.kill9().await;
+    bury(server);
+    let mut taken = manifests(server).split_off(&base.next().unwrap()).into_values().map(|path| {
+        let bytes = server.read(&path).unwrap();
+        assert!(server.remove(&path));
+        (path, bytes)
+    });
+    let first = taken.next().expect("the run was saved");
+    taken.for_each(drop);
+    first
+}
+
+#[tokio::test]
+async fn of_a_fork_the_side_that_was_named_is_restored_where_there_is_no_shell() {
+    let (stage, server) = (Stage::new().await, Server::start(profiles::APACHE).await.unwrap());
+    stage.task("sign", &format!("{SIGN}\nschedule = '@yearly'"));
+    let run = || container(&stage, &server, false);
+    let daemon = stage.daemon_as(run()).await;
+    backed_up(&stage).await;
+    daemon.kill9().await;
+    bury(&server);
+    let base = *manifests(&server).last_key_value().unwrap().0;
+    let before = stage.runs().await.len();
+
+    // Two hosts go on from there, and neither sees what the other one does.
+    new_disk(&stage);
+    let (left, left_bytes) = side(&stage, &server, run(), base).await;
+    let of_left = stage.runs().await;
+    new_disk(&stage);
+    let (right, right_bytes) = side(&stage, &server, run(), base).await;
+    let of_right = stage.runs().await;
+    assert!(of_left.len() == before + 1 && of_right.len() == before + 1 && of_left != of_right);
+    server.write(&left, &left_bytes);
+    server.write(&right, &right_bytes);
+
+    new_disk(&stage);
+    let name = |path: &str| path.rsplit('/').next().unwrap().to_owned();
+    run().ends().await.fails_with(1, &["claim", &name(&left), &name(&right)]);
+    let absent = run().variable("TGSIGND_BACKUP_RESOLVE", "tgsignd-m-nonsense.json").ends().await;
+    absent.fails_with(1, &["tgsignd-m-nonsense.json is not one of the newest"]);
+    let daemon = stage.daemon_as(run().variable("TGSIGND_BACKUP_RESOLVE", name(&left))).await;
+    daemon.says("the decision of TGSIGND_BACKUP_RESOLVE is the newest generation").await;
+    assert_eq!(stage.runs().await, of_left);
+    daemon.stop().await;
+
+    new_disk(&stage);
+    let daemon = stage.daemon_as(run()).await;
+    assert_eq!(stage.runs().await, of_left, "the decision holds without the variable");
+    daemon.stop().await;
 }
 
 #[tokio::test]

@@ -49,5 +49,5 @@ pub use probe::ProbeReport;
 pub use read::{Conditional, Head, Object};
 pub use retry::RetryPolicy;
 pub use settings::{Destination, RemoteSettings, SettingsError, Timeouts};
-pub use traffic::{Traffic, TrafficCounts};
+pub use traffic::{Answers, Traffic, TrafficCounts};
 pub use write::{Creation, Deleted, Ensured, Uploaded};

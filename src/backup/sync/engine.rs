@@ -6,17 +6,19 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::error::SyncError;
+use super::inbox;
 use super::lookout::Lookout;
 use super::notebook::Notebook;
 use super::scratch::{self, Scratch};
 use super::setup::{Keys, Secrets, destination};
+use crate::backup::applied::Applied;
 use crate::backup::formats::Formats;
 use crate::backup::held::Held;
 use crate::backup::keys::SigningKey;
 use crate::backup::log::{Position, retention};
 use crate::backup::manifest::{Epoch, Generation, Nonce, Stem};
 use crate::backup::position;
-use crate::backup::remote::{Object, ProbeReport, Progress, Remote, TrafficCounts};
+use crate::backup::remote::{Answers, Object, ProbeReport, Progress, Remote, TrafficCounts};
 use crate::config::Backup;
 use crate::config::secret::Secret;
 use crate::kernel::record::Instance;
@@ -75,6 +77,7 @@ pub struct Engine {
     pub(super) epoch: Epoch,
     pub(super) position: Position,
     pub(super) notebook: Notebook,
+    pub(super) applied: Applied,
     pub(super) memory: Memory,
     pub(super) lookout: Lookout,
     counted: TrafficCounts,
@@ -144,6 +147,7 @@ impl Engine {
         };
         let position = position::load(&places.datadir, &place)?.unwrap_or_else(|| Position::new(place.clone(), stem));
         let notebook = Notebook::load(&places.datadir);
+        let applied = inbox::applied(&places.datadir);
         if let Some((at, capabilities)) = &notebook.probed
             && *at == place
         {
@@ -173,6 +177,7 @@ impl Engine {
             epoch,
             position,
             notebook,
+            applied,
             memory: Memory::default(),
             watcher: Arc::new(|_| Progress::silent()),
         })
@@ -228,6 +233,11 @@ impl Engine {
     /// What was sent and received since the engine was opened.
     pub fn traffic(&self) -> TrafficCounts {
         self.remote.traffic()
+    }
+
+    /// The requests since the engine was opened, by method and status.
+    pub fn answers(&self) -> Answers {
+        self.remote.answers()
     }
 
     /// Tries out what the server really does, in about twenty requests, and uses it from then on.

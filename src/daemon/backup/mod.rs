@@ -19,7 +19,8 @@ mod ownership;
 mod timetable;
 
 pub use boot::{
-    BootError, Brought, FirstBoot, Orders, is_empty, is_outdated, let_go, open, restore_into_empty, set_aside, settle, take_over,
+    BootError, Brought, FirstBoot, Orders, is_empty, is_outdated, let_go, open, restore_into_empty, set_aside, settle,
+    take_over,
 };
 pub use handle::{BackupHandle, Delivered, Report};
 pub use ownership::{Ownership, Superseded};

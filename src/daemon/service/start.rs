@@ -118,8 +118,8 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     if let Stopped::Signal = stopped {
         systemd::stopping();
     }
-    service.drain(&stopped, &mut terminate, &mut interrupt).await;
-    if let Stopped::Superseded = stopped {
+    let told = service.drain(&stopped, &mut terminate, &mut interrupt).await;
+    if !told {
         info!("this process signs nothing in any more, and waits for its end");
         front
             .while_alive(async {

@@ -89,8 +89,9 @@ impl Service {
         }
     }
 
-    /// No new runs; those in progress end, or are cut off when the time is up or a second signal comes.
-    pub(super) async fn drain(&mut self, why: &Stopped, terminate: &mut Signal, interrupt: &mut Signal) {
+    /// No new runs; those in progress end, or are cut off when the time is up or a second signal comes. Says whether the process was
+    /// told to end.
+    pub(super) async fn drain(&mut self, why: &Stopped, terminate: &mut Signal, interrupt: &mut Signal) -> bool {
         let now = Utc::now();
         self.kernel.handle(now, Event::Stop);
         self.publish();
@@ -100,13 +101,24 @@ impl Service {
             Stopped::Signal | Stopped::Superseded => GRACE,
         };
         let end = Instant::now() + grace;
+        let mut told = matches!(why, Stopped::Signal);
         let cut_off = loop {
             if self.kernel.is_idle() {
                 break None;
             }
+            let signal = async {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            };
             tokio::select! {
-                _ = terminate.recv() => break Some("second signal"),
-                _ = interrupt.recv() => break Some("second signal"),
+                () = signal => {
+                    if told {
+                        break Some("second signal");
+                    }
+                    told = true;
+                }
                 Some(event) = self.events.recv() => self.take_in(event),
                 Some(call) = self.calls.recv() => self.answer(call),
                 () = tokio::time::sleep_until(end) => break Some("the grace time is over"),
@@ -128,6 +140,7 @@ impl Service {
         }
         self.finish_backup(end.max(Instant::now() + LAST_PATIENCE)).await;
         self.publish();
+        told
     }
 
     fn woken(&mut self, wake: Wake) {

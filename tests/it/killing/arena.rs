@@ -1,5 +1,6 @@
 //! The two servers, the hosts, and the slots that come due.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,18 +17,21 @@ use tgsignd::script::Outcome;
 use webdav_sim::{Server, profiles};
 
 use super::judge::Judge;
-use crate::kit::{Daemon, Invocation, Stage, within_limit};
+use crate::kit::{Daemon, Invocation, LOOK_AGAIN, Stage, within_limit};
 
 const KEY: &str = "a secret of more than thirty-two bytes";
 const ACCOUNTS: [(&str, i64); 2] = [("alice", 30_001), ("bob", 30_002)];
 const FOLDER: &str = "tgsignd";
 
 /// One slot is due that often.
-const GAP: TimeDelta = TimeDelta::seconds(2);
+const GAP: TimeDelta = TimeDelta::seconds(1);
 /// Slots for each round.
-const SLOTS: i32 = 2;
+const SLOTS: i32 = 6;
 /// From so many rounds on some of the dead are not buried.
 const LONG: u64 = 100;
+
+/// A process that waits for one that says nothing is ready after that.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// How a process ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,6 +60,8 @@ impl Random {
 struct Host {
     datadir: PathBuf,
     process: Option<Daemon>,
+    /// Which process that is.
+    number: i32,
     /// The process began without a disk, where there was a backup.
     restores: bool,
 }
@@ -71,6 +77,8 @@ pub(super) struct Arena {
     judge: Judge,
     first_slot: DateTime<Utc>,
     started: i32,
+    /// The last process that had been started when one was killed and not buried: the next one waits its 90 s.
+    unburied: Option<i32>,
     ended: u64,
     story: Vec<String>,
 }
@@ -107,10 +115,12 @@ impl Arena {
         for (name, id) in ACCOUNTS {
             stage.sign_in(name, id);
         }
+        // Two hosts hold on to their connections, so that both would be seen.
+        let connect = if hosts > 1 { "always" } else { "on-demand" };
+        let telegram = stage.settings().replace("[telegram]\n", &format!("[telegram]\nconnect = '{connect}'\n"));
         let settings = format!(
-            "{}[backup]\nurl = '{}'\nusername = '{}'\npassword = '{}'\nencryption_key = '{KEY}'\ninterval = '10s'\n\
+            "{telegram}[backup]\nurl = '{}'\nusername = '{}'\npassword = '{}'\nencryption_key = '{KEY}'\ninterval = '10s'\n\
              min_gap = '1s'\nlevel = 1\n",
-            stage.settings(),
             server.url(),
             server.username(),
             server.password(),
@@ -127,11 +137,12 @@ impl Arena {
             hosts: datadirs
                 .into_iter()
                 .take(hosts)
-                .map(|datadir| Host { datadir, process: None, restores: false })
+                .map(|datadir| Host { datadir, process: None, number: 0, restores: false })
                 .collect(),
             judge: Judge::default(),
             first_slot: Utc::now().trunc_subsecs(0) + TimeDelta::seconds(5),
             started: 0,
+            unburied: None,
             ended: 0,
             story: Vec::new(),
         };
@@ -180,7 +191,8 @@ impl Arena {
     /// Starts a daemon and does not wait for it.
     pub(super) fn start(&mut self, host: usize, new_disk: bool) {
         self.started += 1;
-        let Host { datadir, process, restores } = &mut self.hosts[host];
+        let Host { datadir, process, number, restores } = &mut self.hosts[host];
+        *number = self.started;
         if new_disk && datadir.exists() {
             std::fs::remove_dir_all(&*datadir).unwrap();
         }
@@ -188,9 +200,14 @@ impl Arena {
         let (workdir, datadir) = (self.stage.workdir(), datadir.clone());
         let places = [workdir.as_os_str(), "--datadir".as_ref(), datadir.as_os_str()];
         let invocation = Invocation::new(["run", "--workdir"]).arguments(places);
-        let invocation = invocation.variable("TG_API_ID", self.started.to_string()).variable("TG_API_HASH", "0".repeat(32));
+        let invocation =
+            invocation.variable("TG_API_ID", self.started.to_string()).variable("TG_API_HASH", "0".repeat(32));
         *process = Some(Daemon::spawn(invocation, datadir));
-        self.tell(format!("host {host}: process {} starts{}", self.started, if new_disk { " on a new disk" } else { "" }));
+        self.tell(format!(
+            "host {host}: process {} starts{}",
+            self.started,
+            if new_disk { " on a new disk" } else { "" }
+        ));
     }
 
     /// Ends the daemon of a host; one that was killed lets nobody know, so its release is written for it.
@@ -210,8 +227,10 @@ impl Arena {
         let word = if fate == Fate::Killed { "is killed" } else { "is told to end" };
         self.tell(format!("host {host}: {word} after {} lines of log", said.lines().count()));
         let patient = self.rounds >= LONG && self.random.below(25) == 0;
-        if fate == Fate::Killed && !patient {
-            self.bury(host);
+        match fate {
+            Fate::Killed if patient => self.unburied = Some(self.started),
+            Fate::Killed => self.bury(host),
+            Fate::Terminated => {}
         }
         self.heed(host, &said);
         self.check();
@@ -239,9 +258,27 @@ impl Arena {
         }
     }
 
+    /// After one that was not buried, the next one is given the time to take over.
+    async fn honour_the_dead(&mut self) {
+        let Some(last) = self.unburied else { return };
+        let Some(host) = self.hosts.iter().position(|host| host.process.is_some() && host.number > last) else { return };
+        let log = self.hosts[host].process.as_ref().map(|process| process.log.clone()).unwrap();
+        let ready = async {
+            while !log.lines().iter().any(|line| line.message() == "ready") {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, ready).await.is_err() {
+            panic!("{}\n{}", self.explain("it never became ready"), log.text());
+        }
+        self.unburied = None;
+        self.tell(format!("host {host}: process {} has waited and is ready", self.hosts[host].number));
+    }
+
     /// Lets everybody go on for a while, which is counted in what the two servers are asked.
     pub(super) async fn wait_a_little(&mut self) {
-        let effects = self.random.below(160);
+        self.honour_the_dead().await;
+        let effects = self.random.below(240);
         let longest = Duration::from_millis(500 + self.random.below(5500));
         let (mut requests, mut calls) = (self.server.request_counts(), self.stage.centre.log_changes());
         let goal = *requests.borrow() as u64 + *calls.borrow() + effects;
@@ -275,6 +312,7 @@ impl Arena {
             }
         }
         self.start(0, self.hosts.len() == 1);
+        self.honour_the_dead().await;
         let now = Utc::now();
         let due: Vec<i32> = (0..self.slots()).filter(|number| self.slot(*number) <= now).collect();
         let daemon = self.hosts[0].process.take().unwrap().ready().await;
@@ -292,7 +330,9 @@ impl Arena {
             let done = self.judge.was_done(&format!("/sign {}", task(*number)), &task(*number));
             assert!(done || *outcome != Outcome::Succeeded, "{number} was not done\n{story}");
         }
-        println!("{} slots were due, {succeeded} succeeded, {:?} sent and pressed; {story}", due.len(), self.judge.done());
+        let mut words = BTreeMap::<_, usize>::new();
+        outcomes.iter().for_each(|(_, outcome)| *words.entry(outcome.as_str()).or_default() += 1);
+        println!("{} slots were due: {words:?}; {:?} sent and pressed; {story}", due.len(), self.judge.done());
         assert!(succeeded * 2 > due.len(), "too little is signed in to prove anything: {outcomes:?}\n{story}\n{log}");
     }
 
@@ -311,7 +351,7 @@ fn task(number: i32) -> String {
 }
 
 fn account(number: i32) -> &'static str {
-    ACCOUNTS[usize::from(number % 4 == 3)].0
+    ACCOUNTS[usize::from(number % 4 >= 2)].0
 }
 
 fn outcome(status: &Status, number: i32) -> Option<Outcome> {

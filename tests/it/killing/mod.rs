@@ -22,7 +22,7 @@ fn plan(rounds: u64) -> (u64, u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hosts_that_come_and_go_never_sign_in_at_once_and_never_fork() {
-    let (rounds, seed) = plan(8);
+    let (rounds, seed) = plan(5);
     let mut arena = Arena::new(2, rounds, seed).await;
     while arena.ended() < rounds {
         let host = arena.random.index(2);
@@ -41,7 +41,7 @@ async fn two_hosts_that_come_and_go_never_sign_in_at_once_and_never_fork() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_container_that_is_killed_anywhere_repeats_nothing_on_its_next_disk() {
-    let (rounds, seed) = plan(8);
+    let (rounds, seed) = plan(5);
     let mut arena = Arena::new(1, rounds, seed).await;
     while arena.ended() < rounds {
         arena.wait_a_little().await;
