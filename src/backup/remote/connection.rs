@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::body::{Activity, Payload};
 use super::capability::Capabilities;
+use super::cause::{deepest, problem_of};
 use super::error::{Problem, RemoteError};
 use super::href::is_name;
 use super::retry::{Again, Patience, Setback, retry_after};
@@ -340,36 +341,6 @@ fn without_query(mut url: Url) -> String {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.to_string()
-}
-
-fn problem_of(error: &reqwest::Error) -> Problem {
-    if let Some(why) = distrust(error) {
-        return Problem::Untrusted(why);
-    }
-    if error.is_connect() || error.is_builder() {
-        Problem::Unreachable(deepest(error))
-    } else {
-        Problem::BrokenOff(deepest(error))
-    }
-}
-
-/// Why TLS refused the certificate, if that is what went wrong.
-fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let mut causes = std::iter::successors(Some(error), |error| error.source());
-    // An io::Error does not show what it is made of as its source.
-    causes.find_map(|cause| match cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref()? {
-        rustls::Error::InvalidCertificate(why) => Some(why.to_string()),
-        _ => None,
-    })
-}
-
-/// The innermost cause, which says most and holds no address.
-fn deepest(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //! | `retry` | pure, but for the sleep | when to try again |
 //! | `capability` | pure | what a server proved to do, and the level that follows |
 //! | `connection` | shell | one request: password, redirects, idleness, counters |
+//! | `cause` | pure | why there is no answer |
 //! | `body` | shell | a file as the body of a request |
 //! | `read` | shell | listing, GET, HEAD |
 //! | `download` | shell | a large object into a file, taken up where it broke off |
@@ -24,6 +25,7 @@
 
 mod body;
 mod capability;
+mod cause;
 mod connection;
 mod download;
 mod error;

@@ -121,7 +121,9 @@ async fn prepare(
         if restores {
             info!("the process before saved more before it let go: restoring that");
         } else {
-            warn!("another process went on from what is here: restoring what it saved; what was here is in restored/replaced");
+            warn!(
+                "another process went on from what is here: restoring what it saved; what was here is in restored/replaced"
+            );
             backup::set_aside(&path).map_err(|error| BootError::Failure(format!("{}: {error}", path.display())))?;
         }
         restores = true;

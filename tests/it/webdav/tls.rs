@@ -29,7 +29,9 @@ async fn a_server_is_believed_with_its_own_authority_and_with_no_other() {
     let problem = trusting(&url, Some(authority())).list().await.unwrap_err().problem;
     assert_eq!(problem, Problem::MissingDirectory, "the server was asked and answered");
     let asked = server.requests().len();
-    assert!(server.requests()[0].headers.iter().any(|header| header.to_ascii_lowercase().starts_with("authorization: ")));
+    assert!(
+        server.requests()[0].headers.iter().any(|header| header.to_ascii_lowercase().starts_with("authorization: "))
+    );
 
     for ca in [None, Some(another())] {
         let error = trusting(&url, ca).list().await.unwrap_err();

@@ -62,3 +62,17 @@ pub(crate) async fn ask_openly(
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Reply { status, head, body: answer[end + 4..].to_vec() }
 }
+
+/// What `d/old` holds in a [`fresh`] server.
+pub(crate) const OLD: &[u8] = b"the old content of the file";
+/// What is written over it.
+pub(crate) const NEW: &[u8] = b"a new content, equally long";
+
+/// A server with a file.
+pub(crate) async fn fresh(profile: Profile) -> Server {
+    let server = Server::start(profile).await.unwrap();
+    server.write("d/old", OLD);
+    server
+}
+
+/// `!` when the file is not what it was.
