@@ -53,6 +53,7 @@ struct Parts<'a> {
 
 /// Which parts of the table are wrong; the findings have been made.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each group of keys that is judged together")]
 struct Wrong {
     url: bool,
     credentials: bool,

@@ -99,9 +99,9 @@ impl Actor {
         match due {
             Due::Commit(reason) => drop(self.commit(reason).await),
             Due::Look => {
-                self.look().await;
+                let goes_on = self.look().await;
                 // What nobody announced, such as a session that Telegram moved to another data centre.
-                if self.status.role == BackupRole::Holder && self.status.conflict.is_none() {
+                if goes_on && self.status.conflict.is_none() {
                     drop(self.commit(Reason::Interval).await);
                 }
                 self.read_inbox().await;
@@ -182,13 +182,15 @@ impl Actor {
         self.status.conflict = Some(advice);
     }
 
-    async fn look(&mut self) {
+    /// Asks for the head. `false`: a later process was seen.
+    async fn look(&mut self) -> bool {
         let checked = self.engine.head_check().await;
         self.timetable.looked(Instant::now());
         match checked {
             Ok(check) => {
                 if let Hold::Superseded(_) = check.hold {
-                    return self.ownership.look();
+                    self.ownership.look();
+                    return false;
                 }
                 match &check.survey {
                     Survey::Head(_) | Survey::Landed(_) => self.status.conflict = None,
@@ -201,6 +203,7 @@ impl Actor {
             }
         }
         self.tell().await;
+        true
     }
 
     async fn superseded(&mut self) {

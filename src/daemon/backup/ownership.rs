@@ -77,7 +77,7 @@ impl Ownership {
     /// Waits until it is lost.
     pub(super) async fn lost(&self) {
         if self.known.clone().wait_for(|known| known.lost).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
