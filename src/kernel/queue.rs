@@ -65,7 +65,7 @@ impl Kernel {
         let mut again: Option<DateTime<Utc>> = None;
         let mut held_up: Vec<(TaskName, DelayedReason)> = Vec::new();
         // Nearly all tasks of an account share a zone.
-        let mut rest: Option<(chrono_tz::Tz, Option<DateTime<Utc>>)> = None;
+        let mut rest: Option<(crate::schedule::Zone, Option<DateTime<Utc>>)> = None;
         let found = lane.take_first(|order| {
             let zone = order.task.timing.zone;
             let rested = match rest {

@@ -7,12 +7,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, LocalResult, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
-use chrono_tz::{GapInfo, Tz};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
 use super::syntax::Mistake;
 use super::times::Times;
+use super::zone::Zone;
 
 const HINT: &str = "write 5 fields: minute hour day month weekday";
 
@@ -83,7 +83,7 @@ impl Rule {
     }
 
     /// The first instant strictly after `after` (a whole second).
-    pub(super) fn next_after(&self, zone: Tz, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(super) fn next_after(&self, zone: Zone, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let local = after.with_timezone(&zone).naive_local();
         let next = self.first_from(zone, local, after);
         if self.hours == Hours::Fixed {
@@ -100,7 +100,7 @@ impl Rule {
     }
 
     /// The first instant after `after` among the wall clock times after `local`.
-    fn first_from(&self, zone: Tz, mut local: NaiveDateTime, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    fn first_from(&self, zone: Zone, mut local: NaiveDateTime, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         loop {
             local = self.wall_clock_after(local)?;
             let instant = match zone.from_local_datetime(&local) {
@@ -109,7 +109,7 @@ impl Rule {
                     Some(if self.hours == Hours::RealTime && first <= after { second } else { first })
                 }
                 LocalResult::None => {
-                    let end = GapInfo::new(&local, &zone)?.end?;
+                    let end = zone.end_of_gap(local)?.with_timezone(&zone);
                     local = end.naive_local() - TimeDelta::seconds(1);
                     (self.hours == Hours::Fixed).then_some(end)
                 }
@@ -139,10 +139,10 @@ fn midnight_parser() -> CronParser {
 }
 
 /// The instant at which the zone's wall clock shows `local` for the first time or, when it leaves it out, the end of the gap.
-pub(super) fn first_instant(zone: Tz, local: NaiveDateTime) -> Option<DateTime<Utc>> {
+pub(super) fn first_instant(zone: Zone, local: NaiveDateTime) -> Option<DateTime<Utc>> {
     let instant = match zone.from_local_datetime(&local) {
         LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => instant,
-        LocalResult::None => GapInfo::new(&local, &zone)?.end?,
+        LocalResult::None => return zone.end_of_gap(local),
     };
     Some(instant.to_utc())
 }

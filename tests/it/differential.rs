@@ -138,7 +138,11 @@ fn compare(name: &str, command: &mut Command, known: impl Fn(&Case, i64, i64) ->
         let Case { expression, zone, start } = case;
         let schedule = Schedule::parse(&[expression]).unwrap_or_else(|errors| panic!("{expression}: {errors:?}"));
         let ours: Vec<i64> = schedule
-            .slots_between(*zone, *start + TimeDelta::seconds(1), DateTime::<Utc>::MAX_UTC)
+            .slots_between(
+                zone.name().parse().expect("a zone"),
+                *start + TimeDelta::seconds(1),
+                DateTime::<Utc>::MAX_UTC,
+            )
             .map(tgsignd::names::Slot::unix_seconds)
             .take(SLOTS)
             .collect();

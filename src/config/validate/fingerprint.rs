@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::schedule::Zone;
 use chrono::NaiveTime;
-use chrono_tz::Tz;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -42,7 +42,7 @@ struct Behaviour<'a> {
 }
 
 /// The fingerprint of what decides which slots there are, apart from the last success.
-pub(super) fn of_schedule(zone: Tz, entries: &[&str]) -> String {
+pub(super) fn of_schedule(zone: Zone, entries: &[&str]) -> String {
     hash(&(zone.name(), entries))
 }
 

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use crate::schedule::Zone;
 use chrono::NaiveTime;
-use chrono_tz::Tz;
 
 use super::{fingerprint, value};
 use crate::config::document::Place;
@@ -62,7 +62,7 @@ impl<'a> When<'a> {
     }
 
     /// The digest of what decides which slots there are.
-    pub(super) fn fingerprint(&self, zone: Tz) -> String {
+    pub(super) fn fingerprint(&self, zone: Zone) -> String {
         match self {
             Self::Entries(entries) => {
                 fingerprint::of_schedule(zone, &entries.iter().map(|entry| entry.text).collect::<Vec<_>>())

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::schedule::Zone;
 use chrono::NaiveTime;
-use chrono_tz::Tz;
 
 use super::chat;
 use super::fingerprint;
@@ -40,7 +40,7 @@ pub(in crate::config) struct Parts<'a> {
     accounts: Field<(Accounts<'a>, Place<'a>)>,
     when: Field<When<'a>>,
     once_per_day: Field<()>,
-    timezone: Field<Tz>,
+    timezone: Field<Zone>,
     jitter: Field<Duration>,
     stagger: Field<Duration>,
     missed: Field<MissedPolicy>,
