@@ -31,7 +31,7 @@ const SLOTS: i32 = 4;
 const LONG: u64 = 100;
 
 /// A process that waits for one that says nothing is ready after that.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// How a process ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -203,7 +203,7 @@ impl Arena {
         let invocation =
             invocation.variable("TG_API_ID", self.started.to_string()).variable("TG_API_HASH", "0".repeat(32));
         *process = Some(Daemon::spawn(invocation, datadir));
-        self.tell(format!(
+        self.tell(&format!(
             "host {host}: process {} starts{}",
             self.started,
             if new_disk { " on a new disk" } else { "" }
@@ -225,7 +225,7 @@ impl Arena {
         }
         let said = log.text();
         let word = if fate == Fate::Killed { "is killed" } else { "is told to end" };
-        self.tell(format!("host {host}: {word} after {} lines of log", said.lines().count()));
+        self.tell(&format!("host {host}: {word} after {} lines of log", said.lines().count()));
         let patient = self.rounds >= LONG && self.random.below(25) == 0;
         match fate {
             Fate::Killed if patient => self.unburied = Some(self.started),
@@ -270,11 +270,10 @@ impl Arena {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         };
-        if tokio::time::timeout(PATIENCE, ready).await.is_err() {
-            panic!("{}\n{}", self.explain("it never became ready"), log.text());
-        }
+        let in_time = tokio::time::timeout(PATIENCE, ready).await.is_ok();
+        assert!(in_time, "{}\n{}", self.explain("it never became ready"), log.text());
         self.unburied = None;
-        self.tell(format!("host {host}: process {} has waited and is ready", self.hosts[host].number));
+        self.tell(&format!("host {host}: process {} has waited and is ready", self.hosts[host].number));
     }
 
     /// Lets everybody go on for a while, which is counted in what the two servers are asked.
@@ -337,12 +336,14 @@ impl Arena {
             assert!(done || *outcome != Outcome::Succeeded, "{number} was not done\n{story}");
         }
         let mut words = BTreeMap::<_, usize>::new();
-        outcomes.iter().for_each(|(_, outcome)| *words.entry(outcome.as_str()).or_default() += 1);
+        for (_, outcome) in &outcomes {
+            *words.entry(outcome.as_str()).or_default() += 1;
+        }
         println!("{} slots were due: {words:?}; {:?} sent and pressed; {story}", due.len(), self.judge.done());
         assert!(succeeded * 2 > due.len(), "too little is signed in to prove anything: {outcomes:?}\n{story}\n{log}");
     }
 
-    fn tell(&mut self, what: String) {
+    fn tell(&mut self, what: &str) {
         self.story.push(format!("{} {what}", Utc::now().format("%H:%M:%S%.3f")));
     }
 

@@ -74,5 +74,3 @@ pub(crate) async fn fresh(profile: Profile) -> Server {
     server.write("d/old", OLD);
     server
 }
-
-/// `!` when the file is not what it was.

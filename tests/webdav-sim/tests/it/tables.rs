@@ -8,6 +8,7 @@ use webdav_sim::{Fault, Profile, Server};
 use crate::client::{NEW, OLD, ask, ask_openly, fresh};
 use crate::rows::ROWS;
 
+/// `!` when the file is not what it was.
 fn mark(server: &Server) -> &'static str {
     let mark = if server.read("d/old").as_deref() == Some(OLD) { "" } else { "!" };
     server.write("d/old", OLD);
