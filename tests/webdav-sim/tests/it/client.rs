@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use webdav_sim::Server;
+use webdav_sim::{Profile, Server};
 
 /// What came back; `status` is 0 when the connection ended before an answer.
 #[derive(Debug)]

@@ -1,9 +1,6 @@
 //! Each profile against the tables of measured servers: a row as it was measured, and the same row asked of the simulation.
 
-use std::sync::Arc;
-
-use tokio::task::JoinSet;
-use webdav_sim::{Fault, Profile, Server};
+use webdav_sim::{Fault, Profile, Server, profiles};
 
 use crate::client::{NEW, OLD, ask, ask_openly, fresh};
 use crate::rows::ROWS;
