@@ -12,7 +12,7 @@ use super::rule::{Days, Rule};
 use super::syntax::{self, Mistake};
 use crate::names::Slot;
 
-/// The years that croner searches; it may give up in the year 5000 itself.
+/// The years in which there are slots: croner searches no others, and may give up in the year 5000 itself.
 const YEARS: RangeInclusive<i32> = 1..=4_999;
 
 /// Why an entry of a schedule is refused.
@@ -31,12 +31,19 @@ pub struct ScheduleError {
 #[derive(Debug, Default)]
 pub struct Parser {
     days: Days,
+    /// By their normalized fields.
     schedules: BTreeMap<Vec<String>, Schedule>,
+    /// By their entries as written.
+    written: BTreeMap<Vec<String>, Schedule>,
 }
 
 impl Parser {
     /// Reads the entries of one schedule and returns all errors at once. No entries at all are an error too.
     pub fn parse(&mut self, entries: &[impl AsRef<str>]) -> Result<Schedule, Vec<ScheduleError>> {
+        let written: Vec<String> = entries.iter().map(|entry| entry.as_ref().to_owned()).collect();
+        if let Some(known) = self.written.get(&written) {
+            return Ok(known.clone());
+        }
         let mut fields: Vec<String> = Vec::with_capacity(entries.len());
         let mut rules: Vec<Rule> = Vec::with_capacity(entries.len());
         let mut errors = Vec::new();
@@ -58,7 +65,9 @@ impl Parser {
             return Err(errors);
         }
         let schedule = self.schedules.entry(fields).or_insert_with(|| Schedule(Slots::Rules(rules.into())));
-        Ok(schedule.clone())
+        let schedule = schedule.clone();
+        self.written.insert(written, schedule.clone());
+        Ok(schedule)
     }
 
     fn rule(&mut self, text: &str) -> Result<Rule, Mistake> {
@@ -127,7 +136,10 @@ impl Schedule {
         }
         let second = Slot::at(after).instant();
         match &self.0 {
-            Slots::Rules(rules) => rules.iter().filter_map(|rule| rule.next_after(zone, second)).min().map(Slot::at),
+            Slots::Rules(rules) => {
+                let next = rules.iter().filter_map(|rule| rule.next_after(zone, second)).min();
+                next.filter(|next| YEARS.contains(&next.year())).map(Slot::at)
+            }
             Slots::Every { period, anchor } => {
                 let anchor = (*anchor)?;
                 let periods = second.timestamp().saturating_sub(anchor).div_euclid(*period).max(0) + 1;

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, LocalResult, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
@@ -25,14 +25,14 @@ enum Hours {
     RealTime,
 }
 
-/// The days of rules, by their fields. One of croner's values has five kilobytes, and most rules mean every day.
+/// The days of rules, by their fields. One of croner's values has five kilobytes.
 pub(super) type Days = BTreeMap<String, Arc<Cron>>;
 
 /// One entry of a schedule.
 pub(super) struct Rule {
     fields: Box<str>,
-    /// Their midnights.
-    days: Arc<Cron>,
+    /// Their midnights; `None` is every day, which is what most rules mean.
+    days: Option<Arc<Cron>>,
     times: Times,
     hours: Hours,
 }
@@ -59,15 +59,7 @@ impl Rule {
             return Err(malformed());
         };
         let times = Times::parse(second, minute, hour).ok_or_else(malformed)?;
-        let midnights = format!("0 0 0 {}", day.join(" "));
-        let days = match days.entry(midnights) {
-            Entry::Occupied(known) => Arc::clone(known.get()),
-            Entry::Vacant(unknown) => {
-                let cron = midnight_parser().parse(unknown.key());
-                let cron = Arc::new(cron.map_err(|error| Mistake::new(error.to_string(), HINT))?);
-                Arc::clone(unknown.insert(cron))
-            }
-        };
+        let days = if day == ["*"; 3] { None } else { Some(Self::midnights(day, days)?) };
         let hours = if hour.starts_with('*') { Hours::RealTime } else { Hours::Fixed };
         let rule = Self { fields: fields.into(), days, times, hours };
         // The calendar repeats after 400 years, so what does not come after 1970 never comes.
@@ -75,6 +67,17 @@ impl Rule {
             return Err(Mistake::new("this day never comes", "check the day of the month against the months"));
         }
         Ok(rule)
+    }
+
+    fn midnights(day: &[&str], days: &mut Days) -> Result<Arc<Cron>, Mistake> {
+        match days.entry(format!("0 0 0 {}", day.join(" "))) {
+            Entry::Occupied(known) => Ok(Arc::clone(known.get())),
+            Entry::Vacant(unknown) => {
+                let cron = midnight_parser().parse(unknown.key());
+                let cron = Arc::new(cron.map_err(|error| Mistake::new(error.to_string(), HINT))?);
+                Ok(Arc::clone(unknown.insert(cron)))
+            }
+        }
     }
 
     /// The six normalized fields.
@@ -121,16 +124,21 @@ impl Rule {
     }
 
     fn wall_clock_after(&self, local: NaiveDateTime) -> Option<NaiveDateTime> {
-        let today = local.date().and_time(NaiveTime::MIN);
-        let day = self.days.find_next_occurrence(&today, true).ok()?;
-        if day > today {
-            return Some(day.date().and_time(self.times.first()));
+        let today = local.date();
+        let mut day = self.day_from(today)?;
+        if day == today {
+            if let Some(time) = self.times.after(local.time()) {
+                return Some(today.and_time(time));
+            }
+            day = self.day_from(today.succ_opt()?)?;
         }
-        if let Some(time) = self.times.after(local.time()) {
-            return Some(today.date().and_time(time));
-        }
-        let day = self.days.find_next_occurrence(&today, false).ok()?;
-        Some(day.date().and_time(self.times.first()))
+        Some(day.and_time(self.times.first()))
+    }
+
+    /// The first day that is not before `date`.
+    fn day_from(&self, date: NaiveDate) -> Option<NaiveDate> {
+        let Some(days) = &self.days else { return Some(date) };
+        days.find_next_occurrence(&date.and_time(NaiveTime::MIN), true).ok().map(|midnight| midnight.date())
     }
 }
 
