@@ -12,6 +12,7 @@ mod faults;
 mod flows;
 mod fuzzing;
 mod groups;
+mod kill_points;
 mod kit;
 mod layers;
 mod login;

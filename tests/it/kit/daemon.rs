@@ -108,8 +108,19 @@ impl Daemon {
     }
 
     fn signal(&self, signal: Signal) {
-        let id = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("it runs");
-        kill_process(id, signal).unwrap();
+        kill_process(self.id(), signal).unwrap();
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> Pid {
+        self.child.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("it runs")
+    }
+
+    /// Waits for its end, however long that takes.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let status = self.child.wait().await.unwrap();
+        self.log.end().await;
+        status
     }
 
     /// Ends it without giving it a chance.

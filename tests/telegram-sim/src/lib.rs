@@ -33,6 +33,7 @@
 //! | `rpc` | the methods |
 //! | `state` | the living world |
 //! | `tl` | the world in Telegram's types |
+//! | `witness` | moments of calls, for tests that act exactly then |
 //! | `world` | the world as it starts |
 
 mod bot;
@@ -52,6 +53,7 @@ mod state;
 mod tl;
 mod transport;
 pub mod trial;
+mod witness;
 mod world;
 
 pub use bot::{
@@ -65,4 +67,5 @@ pub use crypto::{AUTH_KEY_LENGTH, derived_key};
 pub use fault::{Fault, Mode};
 pub use inspect::Message;
 pub use log::{Device, Entry, Event};
+pub use witness::{Moment, Stage};
 pub use world::{Account, BotProfile, Group, GroupKind, World, WorldError};
