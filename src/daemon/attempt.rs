@@ -19,7 +19,7 @@ use super::advice::Advice;
 use super::recorder::RunRecorder;
 use crate::config::ChatRef;
 use crate::kernel::random_id::random_id;
-use crate::kernel::record::{ClaimHistory, Trigger};
+use crate::kernel::record::{ClaimHistory, JournalEntry, Trigger};
 use crate::kernel::resume::resume_at;
 use crate::kernel::{Event, RunOrder, Work};
 use crate::names::RunId;
@@ -51,8 +51,8 @@ struct Attempt {
     since: DateTime<Utc>,
     /// An earlier process claimed the slot.
     taken_up: bool,
-    /// It goes on where the attempt before it could not.
-    inherits: bool,
+    /// Of the journal, what is the attempt's before it: this one goes on where that one could not.
+    inherited: Vec<JournalEntry>,
     /// Another process may have done more than the ledger knows.
     uncertain: bool,
 }
@@ -120,8 +120,8 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended
         attempt.number,
         &attempt.kept.script,
     );
-    if attempt.inherits {
-        recorder.inherit(&attempt.journal).await?;
+    if !attempt.inherited.is_empty() {
+        recorder.inherit(&attempt.inherited).await?;
     }
     let stale = attempt.taken_up && Utc::now() > window_end(&attempt.order);
     let connected = account.connect_until(patience(&attempt.order)).await;

@@ -37,11 +37,12 @@ impl RunRecorder {
         Self { ledger, run_id, attempt, steps, transcript, error_codes: Vec::new(), account_trouble: None }
     }
 
-    /// Keeps what another attempt did as the beginning of this one.
-    pub(super) async fn inherit(&mut self, marks: &[JournalMark]) -> Result<(), String> {
-        for mark in marks {
-            self.keep(mark, None).await?;
-        }
+    /// Keeps what another attempt did as the beginning of this one: at once, because a crash in between would leave an attempt
+    /// that does the rest of it again.
+    pub(super) async fn inherit(&mut self, entries: &[JournalEntry]) -> Result<(), String> {
+        let own = |entry: &JournalEntry| JournalEntry { attempt: self.attempt, ..entry.clone() };
+        let entries = entries.iter().map(own).collect();
+        self.ledger.journal_all(self.run_id.clone(), entries).await.map_err(|error| error.to_string())?;
         self.remark("goes on where the attempt before could not");
         Ok(())
     }

@@ -162,7 +162,7 @@ impl Kernel {
         if let Some(deadline) = deadline.filter(|deadline| *deadline > now) {
             self.agenda.add(deadline, Item::Deadline(key.clone(), slot));
         }
-        if let (Some(at), Some(last)) = (newest.resume_at, newest.attempts.last()) {
+        if let Some((last, at)) = newest.waiting() {
             pair.waiting = Some(Box::new(last.clone()));
             self.agenda.add(at.max(now), Item::Resume(key.clone(), slot));
             return effects;
@@ -197,7 +197,7 @@ impl Kernel {
 /// The end of a claim that is not taken up: its last attempt, or one that was cut off.
 fn cut_off(history: &ClaimHistory, now: DateTime<Utc>) -> RunRecord {
     let claim = &history.claim;
-    if let (Some(last), Some(_)) = (history.attempts.last(), history.resume_at) {
+    if let Some((last, _)) = history.waiting() {
         return last.clone();
     }
     RunRecord {

@@ -46,7 +46,7 @@ pub(super) async fn claim(account: &Account, mut order: RunOrder) -> Result<Atte
                     journal: Vec::new(),
                     since: claimed_at,
                     taken_up: false,
-                    inherits: false,
+                    inherited: Vec::new(),
                     uncertain: false,
                 });
             }
@@ -97,25 +97,21 @@ pub(super) fn kept(history: &ClaimHistory) -> Result<Kept, String> {
 
 pub(super) fn again(order: RunOrder, run_id: RunId, number: u32, history: &ClaimHistory) -> Result<Attempt, String> {
     let (kept, claimed_at) = (kept(history)?, history.claim.claimed_at);
-    let journal = match order.task.retry.from {
+    let inherited = match order.task.retry.from {
         RetryFrom::Start => Vec::new(),
         RetryFrom::Step => inherited(history),
     };
-    let inherits = !journal.is_empty();
-    let since = if inherits { claimed_at } else { Utc::now() };
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: false, inherits, uncertain: false })
+    let since = inherited.first().map_or_else(Utc::now, |first| first.at);
+    let journal = inherited.iter().map(|entry| entry.mark.clone()).collect();
+    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: false, inherited, uncertain: false })
 }
 
 /// What a crash left behind goes on where its journal ends.
 pub(super) fn take_up(order: RunOrder, history: &ClaimHistory) -> Result<Attempt, String> {
     let number = history.attempts.last().map_or(1, |last| last.attempt + 1);
     let entries: Vec<_> = history.journal.iter().filter(|entry| entry.attempt == number).collect();
-    // What it went on with was written down again when it began.
-    let inherits = number > 1 && order.task.retry.from == RetryFrom::Step;
-    let since = match entries.first() {
-        Some(_) if inherits => history.claim.claimed_at,
-        first => first.map_or_else(Utc::now, |entry| entry.at),
-    };
+    // What it went on with was written down again when it began, with the old times.
+    let since = entries.first().map_or_else(Utc::now, |first| first.at);
     let journal = entries.iter().map(|entry| entry.mark.clone()).collect();
     let (kept, claimed_at, run_id) = (kept(history)?, history.claim.claimed_at, history.claim.run_id.clone());
     warn!(run_id = %run_id, "taking up a run that was cut off");
@@ -128,7 +124,7 @@ pub(super) fn take_up(order: RunOrder, history: &ClaimHistory) -> Result<Attempt
         journal,
         since,
         taken_up: true,
-        inherits: false,
+        inherited: Vec::new(),
         uncertain: false,
     })
 }

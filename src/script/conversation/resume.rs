@@ -44,7 +44,8 @@ impl Conversation {
                     );
                 }
                 JournalMark::Clicked { message_id, date, popup, .. } => {
-                    self.act(Action { order: self.inbox.next(), date: *date, place: ActionPlace::After(*message_id) });
+                    let floor = self.memory.known_up_to.max(*message_id);
+                    self.act(Action { order: self.inbox.next(), date: *date, place: ActionPlace::After(floor) });
                     if self.inbox.unchanged_since(*message_id, *date) {
                         self.inbox.press(*message_id, None);
                     }
@@ -74,9 +75,12 @@ impl Conversation {
         self.script.steps.get(step).map(|step| &step.verb)
     }
 
-    /// Something that is no message was done at this date.
+    /// Something that is no message was done at this date, after what the run knew by then.
     fn act_before(&mut self, date: i64) {
-        let floor = self.inbox.highest_id_before(date);
+        let floor = match self.memory.known_up_to {
+            0 => self.inbox.highest_id_before(date),
+            known => known,
+        };
         self.act(Action { order: self.inbox.next(), date, place: ActionPlace::After(floor) });
     }
 }
