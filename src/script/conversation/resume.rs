@@ -45,7 +45,9 @@ impl Conversation {
                 }
                 JournalMark::Clicked { message_id, date, popup, .. } => {
                     let floor = self.memory.known_up_to.max(*message_id);
-                    self.act(Action { order: self.inbox.next(), date: *date, place: ActionPlace::After(floor) });
+                    // The bot's answer came between the beginning and this mark.
+                    let since = begun.as_ref().map_or(*date, |(_, since, _)| *since);
+                    self.act(Action { order: self.inbox.next(), date: since, place: ActionPlace::After(floor) });
                     if self.inbox.unchanged_since(*message_id, *date) {
                         self.inbox.press(*message_id, None);
                     }
@@ -53,7 +55,7 @@ impl Conversation {
                 }
                 JournalMark::Done { step, date } => {
                     if matches!(self.verb(*step), Some(Verb::Quiet(Quiet::Join))) {
-                        self.act_before(*date);
+                        self.act_before(begun.as_ref().map_or(*date, |(_, since, _)| *since));
                     }
                 }
             }
