@@ -175,13 +175,20 @@ async fn play(scenario: Scenario) -> Played {
         let strike = strikes.next();
         let mut daemon = stage.spawn(stage.tgsignd(&["run"]));
         executioner.arm(daemon.id(), strike);
-        let is_alive = tokio::select! {
+        let is_settled = tokio::select! {
             _ = daemon.ended() => false,
             () = settled(&stage) => true,
             () = tokio::time::sleep(PATIENCE.saturating_sub(began.elapsed())) => true,
         };
         let seen = executioner.disarm();
-        let life = if is_alive { end(daemon).await } else { daemon.log.text() };
+        // It may be struck at the last moment.
+        let is_alive = is_settled && seen.struck.is_none();
+        let life = if is_alive {
+            end(daemon).await
+        } else {
+            daemon.ended().await;
+            daemon.log.text()
+        };
         log.push_str(&format!("--- {}\n{life}", strike.map_or("no strike".to_owned(), ToString::to_string)));
         match (strike, &seen.struck) {
             (Some(strike), Some(doing)) => struck.push((strike.clone(), doing.clone())),
