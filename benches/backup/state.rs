@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
-use tgsignd::ledger::{Claim, ClaimResult, Engine, Ledger, RunRecord, SqliteLedger, Trigger};
+use tgsignd::ledger::{Claim, ClaimResult, Durability, Engine, Ledger, RunRecord, SqliteLedger, Trigger};
 use tgsignd::names::{RunId, RunKey, Slot};
 use tgsignd::script::Outcome;
 
@@ -83,7 +83,7 @@ pub(super) fn fill(place: &Place, bytes: u64, now: DateTime<Utc>) {
     while written < runs {
         let group = written..runs.min(written + GROUP);
         ledger
-            .group(&mut |ledger| {
+            .group(Durability::Synced, &mut |ledger| {
                 for number in group.clone() {
                     write(ledger, number, &mut numbers, now);
                 }

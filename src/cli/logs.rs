@@ -107,7 +107,8 @@ fn describe(line: &TranscriptLine) -> String {
         rows.iter().map(row).collect::<String>()
     };
     match &line.event {
-        TranscriptEvent::Step { step, text, .. } => format!("{time}  step {}: {text}\n", step + 1),
+        // The text begins with the step's place in the file, which counts differently once steps repeat.
+        TranscriptEvent::Step { text, .. } => format!("{time}  step {text}\n"),
         TranscriptEvent::Sent { text, .. } => format!("{time}  we:  {}\n", indented(text)),
         TranscriptEvent::Clicked { text, .. } => format!("{time}  we:  press [{text}]\n"),
         TranscriptEvent::Message { text, buttons, .. } => {

@@ -34,7 +34,7 @@ impl Trigger {
     }
 }
 
-/// The right to perform the sign-in of one slot, asked for before the first byte is sent.
+/// The right to perform the sign-in of one slot, asked for before anything else is done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
     /// Name of the run; all attempts of the slot share it.

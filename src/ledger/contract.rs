@@ -59,7 +59,7 @@ pub(super) fn claim_of(task: &str, hour: i64) -> Claim {
     }
 }
 
-fn record_of(claim: &Claim, attempt: u32, outcome: Outcome, resume_at: Option<DateTime<Utc>>) -> RunRecord {
+pub(super) fn record_of(claim: &Claim, attempt: u32, outcome: Outcome, resume_at: Option<DateTime<Utc>>) -> RunRecord {
     RunRecord {
         run_id: claim.run_id.clone(),
         key: claim.key.clone(),
@@ -305,7 +305,7 @@ pub(super) fn a_version_changes_with_what_is_written_only(engine: &mut impl Engi
     let mut versions = Vec::new();
     let mut group = |work: &mut dyn FnMut(&mut dyn Ledger)| {
         engine
-            .group(&mut |ledger| {
+            .group(Durability::Synced, &mut |ledger| {
                 work(ledger);
                 versions.push(ledger.version().unwrap());
             })
@@ -338,7 +338,7 @@ pub(super) fn a_failure_undoes_only_itself<E: Engine + Ledger>(engine: &mut E) {
     let entry = begun();
     let unknown = claim_of("unknown", 1).run_id;
     engine
-        .group(&mut |ledger| {
+        .group(Durability::Synced, &mut |ledger| {
             answers.push(ledger.claim(&claim).map(|_| ()));
             answers.push(ledger.journal(&unknown, &entry));
             answers.push(ledger.journal(&claim.run_id, &entry));

@@ -10,11 +10,20 @@ use super::record::{
 use crate::kernel::status::LedgerSizes;
 use crate::names::{RunId, RunKey, TaskName};
 
-/// Durable storage for a [`Ledger`].
+/// Storage for a [`Ledger`].
 pub trait Engine: Send {
-    /// Performs everything `work` does in one durable transaction. A call that fails inside undoes only itself; when `group`
-    /// itself fails, nothing that `work` did has happened.
-    fn group(&mut self, work: &mut dyn FnMut(&mut dyn Ledger)) -> Result<(), LedgerError>;
+    /// Performs everything `work` does in one transaction. A call that fails inside undoes only itself; when `group` itself
+    /// fails, nothing that `work` did has happened.
+    fn group(&mut self, durability: Durability, work: &mut dyn FnMut(&mut dyn Ledger)) -> Result<(), LedgerError>;
+}
+
+/// What a transaction outlives once it is answered. One that is synced takes everything before it along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// The end of this process, however sudden.
+    Written,
+    /// The end of the machine's power as well.
+    Synced,
 }
 
 /// The tasks that a call is about.
@@ -28,7 +37,7 @@ pub enum Tasks {
 
 /// Claims, runs and evidence.
 ///
-/// Each call is atomic. Outside [`Engine::group`] it is durable when it returns; inside, when `group` returns. Instants are
+/// Each call is atomic. Outside [`Engine::group`] it is synced when it returns; inside, as durable as the group. Instants are
 /// kept to the microsecond.
 pub trait Ledger: Send {
     /// Takes a slot, unless it is taken.

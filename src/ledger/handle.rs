@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 
-use super::engine::{Engine, Ledger, Tasks};
+use super::engine::{Durability, Engine, Ledger, Tasks};
 use super::error::LedgerError;
 use super::record::{
     ActivePair, Claim, ClaimHistory, ClaimResult, Instance, JournalEntry, LedgerVersion, NotRun, Position, RunFilter,
@@ -17,6 +17,7 @@ use super::record::{
 };
 use crate::kernel::status::LedgerSizes;
 use crate::names::{RunId, RunKey};
+use crate::script::JournalMark;
 
 /// Requests that may wait before callers wait for a place.
 const QUEUE: usize = 1024;
@@ -29,7 +30,8 @@ const PRUNE_STEP: usize = 500;
 
 /// The ledger for asynchronous code. Clones share one thread.
 ///
-/// Every call answers only after its transaction is durable. A thread that has ended is [`LedgerError::Stopped`].
+/// Every call answers only after its transaction is durable: synced, unless the call says something else. A thread that has
+/// ended is [`LedgerError::Stopped`].
 #[derive(Debug, Clone)]
 pub struct LedgerHandle {
     messages: mpsc::Sender<Message>,
@@ -49,14 +51,20 @@ impl LedgerHandle {
         Ok(Self { messages: sender, file: file.into() })
     }
 
-    /// Takes a slot, unless it is taken; see [`Ledger::claim`].
+    /// Takes a slot, unless it is taken; see [`Ledger::claim`]. It is only [`Durability::Written`]: the mark that comes before
+    /// the first command syncs the claim with itself, and until then there is nothing that could happen twice.
     pub async fn claim(&self, claim: Claim) -> Result<ClaimResult, LedgerError> {
-        self.ask(move |ledger| ledger.claim(&claim)).await
+        self.ask_for(Durability::Written, move |ledger| ledger.claim(&claim)).await
     }
 
-    /// Adds a trace to a claim; see [`Ledger::journal`].
+    /// Adds a trace to a claim; see [`Ledger::journal`]. A mark that comes after a command is only [`Durability::Written`]: at
+    /// worst a loss of power leaves the mark before it, as it would a moment earlier.
     pub async fn journal(&self, run_id: RunId, entry: JournalEntry) -> Result<(), LedgerError> {
-        self.ask(move |ledger| ledger.journal(&run_id, &entry)).await
+        let durability = match entry.mark {
+            JournalMark::Begun { .. } => Durability::Synced,
+            JournalMark::Sent { .. } | JournalMark::Clicked { .. } | JournalMark::Done { .. } => Durability::Written,
+        };
+        self.ask_for(durability, move |ledger| ledger.journal(&run_id, &entry)).await
     }
 
     /// Adds several traces to a claim, all of them or none; see [`Ledger::journal`].
@@ -158,8 +166,16 @@ impl LedgerHandle {
         &self,
         call: impl FnOnce(&mut dyn Ledger) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
+        self.ask_for(Durability::Synced, call).await
+    }
+
+    async fn ask_for<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        call: impl FnOnce(&mut dyn Ledger) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
         let (reply, answer) = oneshot::channel();
-        let request = Box::new(Call { perform: Some(call), result: None, reply });
+        let request = Box::new(Call { durability, perform: Some(call), result: None, reply });
         self.messages.send(Message::Request(request)).await.map_err(|_| self.stopped())?;
         answer.await.map_err(|_| self.stopped())?
     }
@@ -171,11 +187,13 @@ impl LedgerHandle {
 
 /// A request on its way: performed within a transaction, answered after the commit.
 trait Request: Send {
+    fn durability(&self) -> Durability;
     fn perform(&mut self, ledger: &mut dyn Ledger);
     fn answer(self: Box<Self>, commit: Result<(), LedgerError>);
 }
 
 struct Call<F, T> {
+    durability: Durability,
     perform: Option<F>,
     result: Option<Result<T, LedgerError>>,
     reply: oneshot::Sender<Result<T, LedgerError>>,
@@ -186,6 +204,10 @@ where
     F: FnOnce(&mut dyn Ledger) -> Result<T, LedgerError> + Send,
     T: Send,
 {
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
     fn perform(&mut self, ledger: &mut dyn Ledger) {
         if let Some(perform) = self.perform.take() {
             self.result = Some(perform(ledger));
@@ -226,7 +248,8 @@ fn serve(mut engine: impl Engine, mut messages: mpsc::Receiver<Message>) {
 }
 
 fn perform(engine: &mut impl Engine, mut group: Vec<Box<dyn Request>>) {
-    let commit = engine.group(&mut |ledger| {
+    let durability = group.iter().map(|request| request.durability()).max().unwrap_or(Durability::Synced);
+    let commit = engine.group(durability, &mut |ledger| {
         for request in &mut group {
             request.perform(ledger);
         }
@@ -239,17 +262,20 @@ fn perform(engine: &mut impl Engine, mut group: Vec<Box<dyn Request>>) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::ledger::contract::claim_of;
+    use crate::ledger::contract::{claim_of, record_of};
     use crate::ledger::{SqliteLedger, StorageProblem};
+    use crate::script::Outcome;
 
     /// A real engine that waits for a sign in its first group, counts groups, and fails or panics on demand.
     struct Watched {
         engine: SqliteLedger,
         go: Option<std::sync::mpsc::Receiver<()>>,
         groups: Arc<AtomicUsize>,
+        durability: Arc<Mutex<Option<Durability>>>,
         trouble: Trouble,
     }
 
@@ -261,13 +287,14 @@ mod tests {
     }
 
     impl Engine for Watched {
-        fn group(&mut self, work: &mut dyn FnMut(&mut dyn Ledger)) -> Result<(), LedgerError> {
+        fn group(&mut self, durability: Durability, work: &mut dyn FnMut(&mut dyn Ledger)) -> Result<(), LedgerError> {
             self.groups.fetch_add(1, Ordering::SeqCst);
             if let Some(go) = self.go.take() {
                 go.recv().unwrap();
             }
             assert!(self.trouble != Trouble::Panics, "the test asked for this");
-            self.engine.group(work)?;
+            *self.durability.lock().unwrap() = Some(durability);
+            self.engine.group(durability, work)?;
             if self.trouble == Trouble::LosesCommits { Err(lost()) } else { Ok(()) }
         }
     }
@@ -280,6 +307,8 @@ mod tests {
         handle: LedgerHandle,
         go: std::sync::mpsc::Sender<()>,
         groups: Arc<AtomicUsize>,
+        /// Of the last group.
+        durability: Arc<Mutex<Option<Durability>>>,
         folder: tempfile::TempDir,
     }
 
@@ -287,10 +316,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("state.db");
         let (go, wait) = std::sync::mpsc::channel();
-        let groups = Arc::new(AtomicUsize::new(0));
+        let (groups, durability) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(None)));
         let engine = SqliteLedger::open(&file).unwrap();
-        let watched = Watched { engine, go: Some(wait), groups: groups.clone(), trouble };
-        Fixture { handle: LedgerHandle::start(watched, &file).unwrap(), go, groups, folder }
+        let watched =
+            Watched { engine, go: Some(wait), groups: groups.clone(), durability: durability.clone(), trouble };
+        Fixture { handle: LedgerHandle::start(watched, &file).unwrap(), go, groups, durability, folder }
     }
 
     #[tokio::test]
@@ -320,6 +350,26 @@ mod tests {
         fixture.handle.close().await.unwrap();
         let mut again = SqliteLedger::open(&fixture.folder.path().join("state.db")).unwrap();
         assert_eq!(again.open_claims().unwrap().len(), 500);
+    }
+
+    #[tokio::test]
+    async fn what_comes_before_a_command_and_how_it_ended_is_synced() {
+        let fixture = start(Trouble::None);
+        fixture.go.send(()).unwrap();
+        let claim = claim_of("a", 1);
+        let run_id = claim.run_id.clone();
+        let last = || fixture.durability.lock().unwrap().unwrap();
+        fixture.handle.claim(claim.clone()).await.unwrap();
+        assert_eq!(last(), Durability::Written);
+        let begun = JournalMark::Begun { step: 0, date: 0, message: None, memory: crate::script::Memory::default() };
+        let sent = JournalMark::Sent { step: 0, message_id: 1, date: 0 };
+        for (mark, durability) in [(begun, Durability::Synced), (sent, Durability::Written)] {
+            let entry = JournalEntry { at: DateTime::UNIX_EPOCH, attempt: 1, mark, random_id: None };
+            fixture.handle.journal(run_id.clone(), entry).await.unwrap();
+            assert_eq!(last(), durability);
+        }
+        fixture.handle.finish(record_of(&claim, 1, Outcome::Succeeded, None)).await.unwrap();
+        assert_eq!(last(), Durability::Synced);
     }
 
     #[tokio::test]

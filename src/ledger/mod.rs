@@ -28,7 +28,7 @@ mod sqlite;
 pub mod transcript;
 
 pub use crate::kernel::record::*;
-pub use engine::{Engine, Ledger, Tasks};
+pub use engine::{Durability, Engine, Ledger, Tasks};
 pub use error::{LedgerError, StorageProblem};
 pub use handle::LedgerHandle;
 pub use lock::{DirectoryLock, LockError};

@@ -19,7 +19,7 @@ use crate::telegram::run::stopped;
 /// Pauses between attempts to reach the ledger, doubled up to the last.
 const LEDGER_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
-/// Takes the slot, durably, before the first byte is sent. While the ledger refuses, the slot waits.
+/// Takes the slot before anything else is done. While the ledger refuses, the slot waits.
 pub(super) async fn claim(account: &Account, mut order: RunOrder) -> Result<Attempt, String> {
     let claimed_at = Utc::now();
     let kept = Kept { chat: order.task.chat.clone(), topic: order.task.topic, script: Arc::clone(&order.task.script) };

@@ -7,6 +7,7 @@ mod fault;
 mod history;
 mod open;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,7 +16,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use self::fault::Fault;
 use super::LedgerError;
-use super::engine::{Engine, Ledger, Tasks};
+use super::engine::{Durability, Engine, Ledger, Tasks};
 use super::record::{
     ActivePair, Claim, ClaimHistory, ClaimResult, Instance, JournalEntry, LedgerVersion, NotRun, Position, RunFilter,
     RunRecord,
@@ -23,11 +24,12 @@ use super::record::{
 use crate::kernel::status::LedgerSizes;
 use crate::names::{RunId, RunKey};
 
-/// The ledger on `SQLite`, with a write-ahead log that is synced at every commit.
+/// The ledger on `SQLite`, with a write-ahead log that is synced at every commit, unless a group asks for less.
 #[derive(Debug)]
 pub struct SqliteLedger {
     connection: Connection,
     file: PathBuf,
+    durability: Cell<Durability>,
     grouped: bool,
     opening: u64,
 }
@@ -41,7 +43,14 @@ impl SqliteLedger {
     /// A damaged file, or one of a newer tgsignd, is refused and left as it is.
     pub fn open(file: &Path) -> Result<Self, LedgerError> {
         let opening = OPENINGS.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { connection: open::open(file)?, file: file.to_owned(), grouped: false, opening })
+        let connection = open::open(file)?;
+        Ok(Self {
+            connection,
+            file: file.to_owned(),
+            durability: Cell::new(Durability::Synced),
+            grouped: false,
+            opening,
+        })
     }
 
     /// The install seed of a database that another process may be using. `None` where there is none, or where it cannot be
@@ -67,6 +76,9 @@ impl SqliteLedger {
         if self.grouped && self.connection.is_autocommit() {
             return Err(Fault::GroupLost);
         }
+        if !self.grouped {
+            self.keep(Durability::Synced)?;
+        }
         // Outside a transaction a savepoint is one.
         self.connection.execute_batch("SAVEPOINT request")?;
         let result = work(&self.connection);
@@ -77,6 +89,15 @@ impl SqliteLedger {
             return result.and(Err(error.into()));
         }
         result
+    }
+
+    /// Transactions from now on are this durable.
+    fn keep(&self, durability: Durability) -> rusqlite::Result<()> {
+        if self.durability.get() != durability {
+            open::keep(&self.connection, durability)?;
+            self.durability.set(durability);
+        }
+        Ok(())
     }
 
     fn commit(&self) -> Result<(), Fault> {
@@ -91,8 +112,9 @@ impl SqliteLedger {
 }
 
 impl Engine for SqliteLedger {
-    fn group(&mut self, work: &mut dyn FnMut(&mut dyn Ledger)) -> Result<(), LedgerError> {
+    fn group(&mut self, durability: Durability, work: &mut dyn FnMut(&mut dyn Ledger)) -> Result<(), LedgerError> {
         let named = |fault: Fault, file: &Path| fault.into_error(file);
+        self.keep(durability).map_err(|error| named(error.into(), &self.file))?;
         self.connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| named(error.into(), &self.file))?;
         self.grouped = true;
         work(self);
@@ -198,7 +220,9 @@ mod tests {
     fn what_was_answered_survives_a_crash() {
         let (folder, mut ledger) = ledger();
         let claim = claim_of("task", 1);
-        ledger.group(&mut |ledger| assert_eq!(ledger.claim(&claim), Ok(ClaimResult::New))).unwrap();
+        ledger
+            .group(Durability::Written, &mut |ledger| assert_eq!(ledger.claim(&claim), Ok(ClaimResult::New)))
+            .unwrap();
         // The files as a killed process leaves them: nothing was closed or folded in.
         let after = tempfile::tempdir().unwrap();
         for name in ["state.db", "state.db-wal"] {
@@ -220,7 +244,7 @@ mod tests {
         let mut large = claim_of("large", 2);
         large.script = serde_json::json!("x".repeat(100_000));
         let mut answers = Vec::new();
-        let commit = ledger.group(&mut |ledger| {
+        let commit = ledger.group(Durability::Synced, &mut |ledger| {
             answers.push(ledger.claim(&large));
             answers.push(ledger.claim(&claim_of("small", 3)));
         });
@@ -238,15 +262,34 @@ mod tests {
     }
 
     #[test]
+    fn only_a_group_that_says_so_is_not_synced() {
+        const NORMAL: i64 = 1;
+        const FULL: i64 = 2;
+        let (_folder, mut ledger) = ledger();
+        let synchronous = |ledger: &SqliteLedger| {
+            ledger.connection.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))
+        };
+        assert_eq!(synchronous(&ledger), Ok(FULL));
+        for (durability, level) in
+            [(Durability::Written, NORMAL), (Durability::Synced, FULL), (Durability::Written, NORMAL)]
+        {
+            ledger.group(durability, &mut |_| {}).unwrap();
+            assert_eq!(synchronous(&ledger), Ok(level));
+        }
+        ledger.claim(&claim_of("alone", 1)).unwrap();
+        assert_eq!(synchronous(&ledger), Ok(FULL));
+    }
+
+    #[test]
     fn a_database_that_is_held_is_named() {
         let (folder, mut ledger) = ledger();
         ledger.connection.busy_timeout(std::time::Duration::ZERO).unwrap();
         let other = Connection::open(folder.path().join("state/state.db")).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        let error = ledger.group(&mut |_| {}).unwrap_err();
+        let error = ledger.group(Durability::Synced, &mut |_| {}).unwrap_err();
         assert!(matches!(error, LedgerError::Storage { problem: StorageProblem::Locked, .. }), "{error}");
         other.execute_batch("ROLLBACK").unwrap();
-        assert_eq!(ledger.group(&mut |_| {}), Ok(()));
+        assert_eq!(ledger.group(Durability::Synced, &mut |_| {}), Ok(()));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::fault::Fault;
+use crate::ledger::engine::Durability;
 use crate::ledger::{LedgerError, StorageProblem};
 
 /// How long another connection (a copy for the backup, an `sqlite3` shell) may hold the file.
@@ -92,12 +93,21 @@ pub(super) fn check(file: &Path) -> Result<(), LedgerError> {
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    keep(connection, Durability::Synced)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     // After a burst the log is cut back to this when it is folded in.
     connection.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
     Ok(())
+}
+
+/// With a write-ahead log, `NORMAL` writes every commit and syncs only before the log is folded in.
+pub(super) fn keep(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    let synchronous = match durability {
+        Durability::Written => "NORMAL",
+        Durability::Synced => "FULL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
