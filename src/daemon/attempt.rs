@@ -57,6 +57,12 @@ struct Attempt {
     uncertain: bool,
 }
 
+impl Attempt {
+    fn recorder(&self, account: &Account) -> RunRecorder {
+        RunRecorder::new(Arc::clone(&account.shared), self.run_id.clone(), self.number, &self.kept.script)
+    }
+}
+
 /// Carries an order out and tells the kernel, whatever happens.
 pub(super) async fn carry_out(account: &mut Account, order: RunOrder, reply: Option<mpsc::Sender<RunReply>>) {
     let key = order.key.clone();
@@ -112,14 +118,7 @@ fn in_doubt(attempt: Attempt, until: Option<DateTime<Utc>>) -> Attempt {
 }
 
 async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended>, String> {
-    let folder = account.shared.transcripts();
-    let mut recorder = RunRecorder::new(
-        account.shared.ledger.clone(),
-        &folder,
-        attempt.run_id.clone(),
-        attempt.number,
-        &attempt.kept.script,
-    );
+    let mut recorder = attempt.recorder(account);
     if !attempt.inherited.is_empty() {
         recorder.inherit(&attempt.inherited).await?;
     }
@@ -146,16 +145,7 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended
                 attempt: attempt.number,
             });
             let (end, back) = converse(account, &attempt, recorder).await;
-            recorder = match back {
-                Some(recorder) => recorder,
-                None => RunRecorder::new(
-                    account.shared.ledger.clone(),
-                    &folder,
-                    attempt.run_id.clone(),
-                    attempt.number,
-                    &attempt.kept.script,
-                ),
-            };
+            recorder = back.unwrap_or_else(|| attempt.recorder(account));
             end
         }
     };

@@ -145,6 +145,11 @@ impl LedgerHandle {
         self.ask(|ledger| ledger.version()).await
     }
 
+    /// Whether it can be written; see [`Ledger::touch`].
+    pub async fn touch(&self) -> Result<(), LedgerError> {
+        self.ask(|ledger| ledger.touch()).await
+    }
+
     /// How big it is.
     pub async fn sizes(&self) -> Result<LedgerSizes, LedgerError> {
         self.ask(|ledger| ledger.sizes()).await

@@ -12,17 +12,13 @@ mod judge;
 mod strike;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use rusqlite::{Connection, OpenFlags};
 use telegram_sim::{Stage as CallStage, World};
-use tgsignd::config;
 use tgsignd::daemon::datadir::Datadir;
-use tgsignd::daemon::workdir;
-use tgsignd::kernel::record::{ActivePair, RunFilter};
-use tgsignd::ledger::Tasks;
+use tgsignd::kernel::record::RunFilter;
 use tgsignd::script::Outcome;
 use tokio::task::JoinSet;
 
@@ -122,22 +118,9 @@ async fn prepare(scenario: &Scenario) -> (Stage, DateTime<Utc>) {
     let schedule = format!("schedule = '{}'\n", slot.format("%H:%M:%S"));
     stage.write("tgsignd.toml", &format!("{}{more}{schedule}", stage.settings()));
     stage.write("tasks.toml", include_str!("kill_points/tasks.toml"));
-    has_been_active(&stage).await;
+    // The slot is due whenever the daemon is killed.
+    stage.in_force_for(TimeDelta::hours(2)).await;
     (stage, slot)
-}
-
-/// The tasks have been in force for two hours, so that the slot is due whenever the daemon is killed.
-async fn has_been_active(stage: &Stage) {
-    let loaded = config::load(&workdir::read(&stage.workdir(), BTreeMap::new()).unwrap()).unwrap();
-    let pair = |task: &Arc<config::Task>| ActivePair {
-        task: task.name.clone(),
-        account: task.accounts[0].clone(),
-        schedule: task.schedule_fingerprint.clone(),
-    };
-    let pairs = loaded.snapshot.tasks.values().map(pair).collect();
-    let datadir = Datadir::open(&stage.datadir()).await.unwrap();
-    datadir.ledger.active_since(Tasks::All, pairs, Utc::now() - TimeDelta::hours(2)).await.unwrap();
-    datadir.ledger.close().await.unwrap();
 }
 
 /// Whether every slot has ended. The ledger is asked and not the daemon, which may be dead at any time.
@@ -170,11 +153,11 @@ async fn play(scenario: Scenario) -> Played {
     let (executioner, _watcher) = Executioner::place(&stage.centre, &stage.datadir());
     let (mut struck, mut log) = (Vec::new(), String::new());
     let began = Instant::now();
-    let mut strikes = scenario.strikes.iter();
+    let mut strikes = scenario.strikes.clone().into_iter();
     let seen = loop {
         let strike = strikes.next();
         let mut daemon = stage.spawn(stage.tgsignd(&["run"]));
-        executioner.arm(daemon.id(), strike);
+        executioner.arm(daemon.id(), strike.as_ref());
         let is_settled = tokio::select! {
             _ = daemon.ended() => false,
             () = settled(&stage) => true,
@@ -189,8 +172,8 @@ async fn play(scenario: Scenario) -> Played {
             daemon.ended().await;
             daemon.log.text()
         };
-        log.push_str(&format!("--- {}\n{life}", strike.map_or("no strike".to_owned(), ToString::to_string)));
-        match (strike, &seen.struck) {
+        log.push_str(&format!("--- {}\n{life}", strike.as_ref().map_or("no strike".to_owned(), ToString::to_string)));
+        match (&strike, &seen.struck) {
             (Some(strike), Some(doing)) => struck.push((strike.clone(), doing.clone())),
             _ if is_alive => break seen,
             _ => log.push_str("!!! it ended by itself\n"),
@@ -211,6 +194,8 @@ async fn play(scenario: Scenario) -> Played {
 }
 
 async fn end(daemon: Daemon) -> String {
+    // All may have been over before it began.
+    daemon.says("ready").await;
     daemon.sigterm();
     let mut daemon = daemon;
     let status = daemon.exit().await;

@@ -1,23 +1,18 @@
 //! How an attempt begins: with a new claim, again, or where a crash left it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::Utc;
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::{Attempt, Kept};
 use crate::config::RetryFrom;
 use crate::daemon::account::Account;
+use crate::daemon::insist::Patience;
 use crate::kernel::RunOrder;
 use crate::kernel::record::{Claim, ClaimHistory, ClaimResult, Trigger};
 use crate::kernel::resume::inherited;
-use crate::ledger::LedgerError;
 use crate::names::{RunId, Slot};
-use crate::telegram::run::stopped;
-
-/// Pauses between attempts to reach the ledger, doubled up to the last.
-const LEDGER_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// Takes the slot before anything else is done. While the ledger refuses, the slot waits.
 pub(super) async fn claim(account: &Account, mut order: RunOrder) -> Result<Attempt, String> {
@@ -25,6 +20,7 @@ pub(super) async fn claim(account: &Account, mut order: RunOrder) -> Result<Atte
     let kept = Kept { chat: order.task.chat.clone(), topic: order.task.topic, script: Arc::clone(&order.task.script) };
     let script = serde_json::to_value(&kept).map_err(|error| error.to_string())?;
     let manual = order.trigger == Trigger::Manual;
+    let patience = if manual { Patience::None } else { Patience::Endless };
     loop {
         let claim = Claim {
             run_id: RunId::new(&order.key, claimed_at),
@@ -35,7 +31,7 @@ pub(super) async fn claim(account: &Account, mut order: RunOrder) -> Result<Atte
             script: script.clone(),
         };
         let run_id = claim.run_id.clone();
-        match insist(account, !manual, || account.shared.ledger.claim(claim.clone())).await? {
+        match account.insist(patience, || account.shared.ledger.claim(claim.clone())).await? {
             ClaimResult::New => {
                 return Ok(Attempt {
                     order,
@@ -62,31 +58,8 @@ pub(super) async fn claim(account: &Account, mut order: RunOrder) -> Result<Atte
     }
 }
 
-/// Repeats a call to the ledger until it works or the daemon stops: a full disk must not cost a sign-in.
-pub(super) async fn insist<T, F>(account: &Account, patient: bool, call: impl Fn() -> F) -> Result<T, String>
-where
-    F: Future<Output = Result<T, LedgerError>>,
-{
-    let mut stop = account.shared.stop.clone();
-    let mut pause = LEDGER_PAUSES.0;
-    loop {
-        let error = match call().await {
-            Ok(done) => return Ok(done),
-            Err(error) => error,
-        };
-        error!(%error, "the ledger refused");
-        if !patient || matches!(error, LedgerError::Stopped { .. } | LedgerError::UnknownRun(_)) {
-            return Err(error.to_string());
-        }
-        tokio::select! {
-            () = stopped(&mut stop) => return Err(error.to_string()),
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LEDGER_PAUSES.1),
-        }
-    }
-}
-
 pub(super) async fn recall(account: &Account, run_id: &RunId) -> Result<ClaimHistory, String> {
-    let found = insist(account, true, || account.shared.ledger.run(run_id.clone())).await?;
+    let found = account.insist(Patience::Endless, || account.shared.ledger.run(run_id.clone())).await?;
     found.ok_or_else(|| format!("run {run_id} is no longer in the ledger"))
 }
 

@@ -25,7 +25,7 @@ use crate::daemon::logging::LogControl;
 use crate::daemon::reload::{self, Accepted, Reader, Rejected};
 use crate::daemon::ticker::Ticker;
 use crate::daemon::watcher::Watcher;
-use crate::daemon::{control, last_good, systemd};
+use crate::daemon::{control, forgotten, last_good, systemd};
 use crate::http;
 use crate::kernel::record::RunFilter;
 use crate::kernel::status::{Build, Status};
@@ -101,6 +101,8 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         info!("stopped before it began");
         return Ok(());
     };
+    let forgotten = forgotten::up_to(&datadir, accepted.snapshot.history.runs).await?;
+    let uncertain_until = uncertain_until.max(forgotten);
     let before = in_force_before(&options.datadir, &accepted.snapshot, &options.environment);
     let (mut service, control_server) =
         assemble(options, log, datadir, &accepted.snapshot, &front, uncertain_until).await?;
@@ -177,18 +179,19 @@ async fn assemble(
         )),
         places: Arc::new(Semaphore::new(account::PLACES)),
     };
+    let shared = Arc::new(shared);
     let control_server = tokio::spawn(control::serve(socket, calls_in));
 
     let (not_run, not_run_queue) = mpsc::unbounded_channel();
     let mut chores = JoinSet::new();
-    chores.spawn(effects::record_not_run(datadir.ledger.clone(), not_run_queue));
+    chores.spawn(effects::record_not_run(Arc::clone(&shared), not_run_queue));
     let (keep, kept) = watch::channel(None);
     chores.spawn(last_good::keep_newest(datadir_path.clone(), kept));
     let service = Service {
         workdir,
         environment,
         kernel: Kernel::new(seeds, status),
-        shared: Arc::new(shared),
+        shared,
         accounts: BTreeMap::new(),
         actors: JoinSet::new(),
         actor_names: BTreeMap::new(),

@@ -80,6 +80,12 @@ impl Invocation {
         self
     }
 
+    /// As another user; only root can do that.
+    pub(crate) fn user(mut self, id: u32) -> Self {
+        self.command.uid(id).gid(id);
+        self
+    }
+
     /// What a person would type.
     pub(crate) fn typing(mut self, text: &str) -> Self {
         self.stdin = Some(text.to_owned());
