@@ -106,15 +106,20 @@ async fn execute(account: &mut Account, order: RunOrder) -> Result<Option<Ended>
     perform(account, in_doubt(attempt, account.shared.uncertain_until)).await
 }
 
-/// After a restore, what came before it is looked for in the chat, from the planned instant on.
+/// What the ledger may not know, after a restore or because it lost its end, is looked for in the chat: from the planned instant on,
+/// or from the end of the last attempt that is known.
 fn in_doubt(attempt: Attempt, until: Option<DateTime<Utc>>) -> Attempt {
     let slot = attempt.order.key.slot.instant();
     // What a person asks for now is nothing that may have been done before.
     if attempt.order.trigger == Trigger::Manual || until.is_none_or(|until| slot > until) {
         return attempt;
     }
-    info!("the state came from a backup: looking in the chat for what was done since it was made");
-    Attempt { uncertain: true, since: attempt.since.min(slot), ..attempt }
+    info!("the ledger may not know all that was done for this slot: looking in the chat");
+    let known = match &attempt.order.work {
+        Work::Again { last, .. } => last.ended_at,
+        Work::First | Work::Review { .. } => slot,
+    };
+    Attempt { uncertain: true, since: attempt.since.min(known), ..attempt }
 }
 
 async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended>, String> {

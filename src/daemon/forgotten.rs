@@ -4,13 +4,14 @@
 //! it forgot would be done again. The transcripts are files of their own, so they tell: a run that has one and is not in the
 //! ledger was forgotten, and so was the end of a journal that has fewer marks than its transcript has steps.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 use tracing::{error, warn};
 
 use super::datadir::{Datadir, database};
-use crate::ledger::transcript::{self, TranscriptEvent};
+use crate::ledger::transcript::{self, TranscriptEvent, TranscriptLine};
 use crate::ledger::{ClaimHistory, LedgerError};
 use crate::script::JournalMark;
 
@@ -30,11 +31,11 @@ pub(super) async fn up_to(datadir: &Datadir, kept_for: Duration) -> Result<Optio
     let (mut runs, mut newest) = (0_usize, None);
     for (run_id, written) in recent.into_iter().take(MOST) {
         let known = datadir.ledger.run(run_id.clone()).await?;
-        let steps = || transcript::read(&folder, &run_id).map(|lines| count_steps(&lines));
+        let lines = || transcript::read(&folder, &run_id);
         let forgot = match &known {
             None => true,
-            // The step is written before its mark.
-            Some(history) if is_open(history) => steps().is_ok_and(|steps| steps > count_begun(history) + 1),
+            // The step is written before its mark, which a crash may have prevented.
+            Some(history) if is_open(history) => lines().is_ok_and(|lines| without_mark(&lines, history) > 1),
             Some(_) => false,
         };
         if forgot {
@@ -57,10 +58,16 @@ fn is_open(history: &ClaimHistory) -> bool {
     history.resume_at.is_some() || history.attempts.is_empty()
 }
 
-fn count_steps(lines: &[transcript::TranscriptLine]) -> usize {
-    lines.iter().filter(|line| matches!(line.event, TranscriptEvent::Step { .. })).count()
-}
-
-fn count_begun(history: &ClaimHistory) -> usize {
-    history.journal.iter().filter(|entry| matches!(entry.mark, JournalMark::Begun { .. })).count()
+/// Steps that began by the transcript and not by the journal.
+fn without_mark(lines: &[TranscriptLine], history: &ClaimHistory) -> usize {
+    let marked = history.journal.iter().filter_map(|entry| match &entry.mark {
+        JournalMark::Begun { step, .. } => Some((entry.attempt, *step)),
+        _ => None,
+    });
+    let begun = lines.iter().filter_map(|line| match line.event {
+        TranscriptEvent::Step { step, attempt, .. } => Some((attempt, step)),
+        _ => None,
+    });
+    let marked: BTreeSet<_> = marked.collect();
+    begun.collect::<BTreeSet<_>>().difference(&marked).count()
 }

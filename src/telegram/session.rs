@@ -366,7 +366,7 @@ mod tests {
         // One digit of the key.
         SessionFile::create(path.clone(), "alice", &simulated()).sign_in(1001).unwrap();
         let whole = String::from_utf8(fs::read(&path).unwrap()).unwrap();
-        let digit = whole.find("\"auth_key\":[").unwrap() + 12;
+        let digit = whole.find("\"auth_key\":\"").unwrap() + 12;
         let other = if whole[digit..].starts_with('1') { "2" } else { "1" };
         fs::write(&path, format!("{}{other}{}", &whole[..digit], &whole[digit + 1..])).unwrap();
         assert!(matches!(SessionFile::open(folder.path(), "alice", &simulated()), Err(SessionError::Damaged(_))));

@@ -247,7 +247,7 @@ pub(super) fn first_configuration(
     strict: bool,
     environment: &BTreeMap<String, String>,
 ) -> Result<(Accepted, Option<Rejected>), StartError> {
-    let rejected = match first {
+    let mut rejected = match first {
         Ok(accepted) => return Ok((accepted, None)),
         Err(rejected) => rejected,
     };
@@ -257,7 +257,14 @@ pub(super) fn first_configuration(
             error!("the workdir has errors; the configuration that was accepted last is used until they are mended");
             Ok((accepted, Some(rejected)))
         }
-        _ => Err(StartError::Configuration(rejected.0)),
+        kept => {
+            if let Some(Err(Rejected(errors))) = kept {
+                let place = last_good::folder(datadir);
+                rejected.0.push(format!("the configuration that was accepted last, in {}, is damaged too:", place.display()));
+                rejected.0.extend(errors);
+            }
+            Err(StartError::Configuration(rejected.0))
+        }
     }
 }
 

@@ -11,6 +11,9 @@ use super::fault::Fault;
 use crate::ledger::engine::Durability;
 use crate::ledger::{LedgerError, StorageProblem};
 
+/// The first page is written at once; less than that `SQLite` would take for an empty database and write over.
+const PAGE: u64 = 4096;
+
 /// How long another connection (a copy for the backup, an `sqlite3` shell) may hold the file.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 
@@ -73,6 +76,11 @@ fn storage_error(file: &Path, error: &std::io::Error) -> LedgerError {
 /// Looks at the file through a connection that cannot write, because one that can would fold the write-ahead log into a
 /// damaged file when it closes.
 pub(super) fn check(file: &Path) -> Result<(), LedgerError> {
+    let length = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+    if (1..PAGE).contains(&length) {
+        let (problem, cause) = (StorageProblem::Corrupt, format!("it is cut off after {length} bytes"));
+        return Err(LedgerError::Storage { file: file.to_owned(), problem, cause });
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let named = |error: rusqlite::Error| Fault::from(error).into_error(file);
     let connection = Connection::open_with_flags(file, flags).map_err(named)?;

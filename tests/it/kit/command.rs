@@ -80,10 +80,10 @@ impl Invocation {
         self
     }
 
-    /// As another user; only root can do that.
-    pub(crate) fn user(mut self, id: u32) -> Self {
-        self.command.uid(id).gid(id);
-        self
+    /// The same, started by another program.
+    pub(crate) fn through(self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Self {
+        let inner = self.command.as_std();
+        Self::program(program).arguments(arguments).arguments([inner.get_program()]).arguments(inner.get_args())
     }
 
     /// What a person would type.
