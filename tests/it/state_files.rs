@@ -116,7 +116,7 @@ async fn a_damaged_database_is_named_and_left_alone() {
         cut(&database, kept);
         worked.refuses(&format!("cut to {kept}"), &database, &["not a usable database", "put a backup"]).await;
     }
-    for place in [0, 16, 4096, 2 * 4096, 3 * 4096] {
+    for place in [0, 16, 4096] {
         copy(&worked.stopped, &worked.stage.datadir());
         flip(&database, place);
         worked.refuses(&format!("flipped at {place}"), &database, &["not a usable database"]).await;
