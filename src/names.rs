@@ -52,6 +52,7 @@ macro_rules! name {
 
         impl $type {
             /// The name as written.
+            #[inline]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -78,6 +79,7 @@ macro_rules! name {
         }
 
         impl Borrow<str> for $type {
+            #[inline]
             fn borrow(&self) -> &str {
                 &self.0
             }

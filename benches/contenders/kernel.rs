@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use tgsignd::config::{Account, FileContent, Snapshot, Sources, Task, load};
+use tgsignd::config::{Account, FileContent, Fingerprint, Snapshot, Sources, Task, load};
 use tgsignd::daemon::ticker::Ticker;
 use tgsignd::kernel::status::{Build, Status};
 use tgsignd::kernel::{Effect, Event, Kernel, Seeds};
@@ -25,24 +25,33 @@ fn snapshot(scene: Scene, tasks: usize, start: DateTime<Utc>) -> Snapshot {
     let pattern = load(&Sources { files, environment: BTreeMap::new() }).unwrap().snapshot;
     let (account, task) = (pattern.accounts.values().next().unwrap(), pattern.tasks.values().next().unwrap());
     let mut parser = Parser::default();
-    let name = |number: usize| format!("a{}", number % 1_000).parse::<AccountName>().unwrap();
-    let accounts = (0..tasks.min(1_000)).map(|number| {
-        let account = Account { name: name(number), ..Account::clone(account) };
-        (account.name.clone(), Arc::new(account))
+    // As the loader does it, tasks of the same accounts share their list.
+    let name = |number: usize| format!("a{number}").parse::<AccountName>().unwrap();
+    let lists: Vec<Arc<[AccountName]>> = (0..tasks.min(1_000)).map(|number| Arc::from([name(number)])).collect();
+    let accounts = lists.iter().flat_map(|list| list.iter()).map(|name| {
+        let account = Account { name: name.clone(), ..Account::clone(account) };
+        (name.clone(), Arc::new(account))
     });
     let accounts = accounts.collect();
     let tasks = (0..tasks).map(|number| {
         let schedule = parser.parse(&[entry(scene, number, start)]).unwrap();
         let task = Task {
             name: format!("t{number}").parse().unwrap(),
-            accounts: vec![name(number)],
+            accounts: Arc::clone(&lists[number % lists.len()]),
             timing: Timing { schedule, ..task.timing.clone() },
-            fingerprint: number.to_string(),
+            fingerprint: fingerprint(number),
             ..Task::clone(task)
         };
         (task.name.clone(), Arc::new(task))
     });
     Snapshot { tasks: tasks.collect(), accounts, ..pattern }
+}
+
+/// Another one for each task.
+fn fingerprint(number: usize) -> Fingerprint {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    Fingerprint::from(bytes)
 }
 
 /// A run is over as soon as it has begun.
@@ -61,10 +70,13 @@ pub(super) fn start(
     let ticker = Ticker::start(wake);
     tokio::spawn(async move {
         loop {
-            ticker.arm(kernel.deadline());
+            // As the daemon's own loop does it.
             let is_behind = kernel.deadline().is_some_and(|deadline| deadline <= Utc::now());
-            if !is_behind && wakes.recv().await.is_none() {
-                return;
+            if !is_behind {
+                ticker.arm(kernel.deadline());
+                if wakes.recv().await.is_none() {
+                    return;
+                }
             }
             let mut events = vec![Event::Tick];
             while let Some(event) = events.pop() {

@@ -2,8 +2,8 @@
 
 use std::io::{self, BufWriter, Write};
 
+use crate::schedule::Zone;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use chrono_tz::Tz;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
@@ -101,8 +101,8 @@ fn select<'a>(
 }
 
 impl Selection<'_> {
-    fn zone(&self, run: &PlannedRun) -> Tz {
-        self.snapshot.tasks.get(&run.task).map_or(Tz::UTC, |task| task.timing.zone)
+    fn zone(&self, run: &PlannedRun) -> Zone {
+        self.snapshot.tasks.get(&run.task).map_or(Zone::UTC, |task| task.timing.zone)
     }
 }
 

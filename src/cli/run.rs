@@ -11,8 +11,8 @@ use crate::daemon::service::{self, Options, StartError};
 use crate::daemon::watcher::Watcher;
 use crate::daemon::workdir::{Reread, process_environment};
 
-/// Threads that work on connections: one would do for the traffic, the second keeps the loop going while one verifies a key.
-const WORKERS: usize = 2;
+/// Threads for what takes its time: reading the workdir, keys, the backup.
+const BLOCKING_THREADS: usize = 16;
 
 /// Runs until a signal.
 pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
@@ -20,7 +20,7 @@ pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
     // Watched before it is read, so that no change falls in between.
     let watcher = Watcher::start(&workdir);
     let mut reader = Reader::default();
-    let first = reader.read(&workdir, environment.clone(), Reread::Everything);
+    let first = reader.read(&workdir, environment.clone(), &Reread::Everything);
     let log = logging::install(&log_settings(cli, first.as_ref().ok()))
         .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
     let options = Options {
@@ -37,9 +37,9 @@ pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
     // `-v` is for this process and is not undone by a reload.
     let log = (cli.verbose == 0).then_some(log);
     raise_open_files();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .max_blocking_threads(16)
+    // The traffic is far from filling one thread, and half of a check-in's processor time went into waking others.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()
         .map_err(|error| CliError::new(Exit::Failure, format!("cannot start: {error}")))?;

@@ -33,7 +33,7 @@ pub(super) fn run(cli: &Cli, arguments: &StatusArgs) -> Result<Exit, CliError> {
         if !status.tasks.contains_key(task) {
             return Err(CliError::new(Exit::Usage, format!("there is no task {task}")));
         }
-        Arc::make_mut(&mut status.tasks).retain(|name, _| name == task);
+        status.tasks.retain(|name| name == task);
     }
     match cli.format {
         Format::Json => print(&json_line(&Report { daemon_running: running, status: &status })?)?,
@@ -140,7 +140,7 @@ fn accounts(status: &Status) -> Table {
 
 fn tasks(status: &Status) -> Table {
     let mut table = table(&["TASK", "ACCOUNT", "NEXT", "LAST", "OUTCOME", "AMOUNTS", "WORDS"]);
-    for (task, state) in status.tasks.as_ref() {
+    for (task, state) in status.tasks.iter() {
         for (account, pair) in state.accounts.iter() {
             table.add_row(row(task, state.enabled, account.as_str(), pair));
         }

@@ -15,8 +15,8 @@ use super::document::Document;
 use super::load::{Loaded, Merged, documents, keep_runs_while_they_matter, load, table};
 use super::snapshot::{Snapshot, Task};
 use super::source::{SETTINGS_FILE, Sources, VARIABLE_AS_FILE};
-use super::validate::{Parts, Patterns, Schedules, World};
-use crate::names::{AccountName, TaskName};
+use super::validate::{AccountNames, Parts, Patterns, Schedules, World};
+use crate::names::TaskName;
 
 /// Loads a workdir again and again.
 #[derive(Debug, Default)]
@@ -117,7 +117,7 @@ fn tasks_in<'a>(
     }
     let patterns = Patterns::default();
     let defaults = merged.settings.remove("defaults").map(|(table, _)| Parts::read(table, &patterns));
-    let accounts = snapshot.accounts.keys().map(AccountName::as_str).collect();
+    let accounts = AccountNames::of(snapshot.accounts.keys());
     let world = World { defaults, accounts, complete: true, schedules: Schedules::default() };
     let tasks = merged.tasks.into_iter().filter(|(_, (_, place))| !is_foundation(place.document().name()));
     tasks

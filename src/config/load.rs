@@ -13,7 +13,7 @@ use super::keys;
 use super::reader::{Field, TableReader, Value};
 use super::snapshot::{Account, History, Snapshot, Task};
 use super::source::{CONFIG_VARIABLE, FileContent, SETTINGS_FILE, Sources, VARIABLE_AS_FILE};
-use super::validate::{self, Environment, Parts, Patterns, Schedules, World};
+use super::validate::{self, AccountNames, Environment, Parts, Patterns, Schedules, World};
 use crate::names::{AccountName, TaskName};
 use crate::schedule::MissedPolicy;
 
@@ -118,7 +118,7 @@ fn snapshot<'a>(
     let backup = validate::backup(setting("backup"), environment);
     let world = World {
         defaults: setting("defaults").map(|table| Parts::read(table, &patterns)),
-        accounts: merged.accounts.keys().copied().collect(),
+        accounts: AccountNames::parse(merged.accounts.keys().copied()),
         complete,
         schedules: Schedules::default(),
     };

@@ -1,12 +1,14 @@
 //! The valid configuration: no field that "must be set by then", no text that still has to be parsed.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::secret::{Secret, SecretRef};
+use crate::config::source::hexadecimal;
 pub use crate::names::ChatRef;
 use crate::names::{AccountName, TaskName};
 use crate::schedule::{MissedPolicy, Quiet, Timing};
@@ -296,7 +298,8 @@ pub struct Task {
     /// A disabled task has no slots; `once` still runs it.
     pub enabled: bool,
     /// Who performs it, in the order of the file; never empty. The position decides the stagger.
-    pub accounts: Vec<AccountName>,
+    /// Tasks with equal lists share one.
+    pub accounts: Arc<[AccountName]>,
     /// When.
     pub timing: Timing,
     /// A slot is skipped when the task was done before on its local day.
@@ -315,10 +318,26 @@ pub struct Task {
     pub delete_after: Option<Duration>,
     /// What is said and expected.
     pub script: Arc<Script>,
-    /// SHA-256 of everything that decides the task's behaviour, in lower-case hexadecimal.
-    pub fingerprint: String,
-    /// SHA-256 of what decides which slots there are (schedule and zone), in lower-case hexadecimal.
-    pub schedule_fingerprint: String,
+    /// Of everything that decides the task's behaviour.
+    pub fingerprint: Fingerprint,
+    /// Of what decides which slots there are (schedule and zone).
+    pub schedule_fingerprint: Fingerprint,
+}
+
+/// A SHA-256. Its text is lower-case hexadecimal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+impl From<[u8; 32]> for Fingerprint {
+    fn from(hash: [u8; 32]) -> Self {
+        Self(hash)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&hexadecimal(&self.0))
+    }
 }
 
 /// Further attempts after one that `failed`. Never after `unknown`: the sign-in may have worked.

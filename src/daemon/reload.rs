@@ -41,7 +41,7 @@ impl Reader {
         &mut self,
         workdir: &Path,
         environment: BTreeMap<String, String>,
-        reread: Reread,
+        reread: &Reread,
     ) -> Result<Accepted, Rejected> {
         let sources = self.files.read(workdir, environment, reread);
         self.accept(sources.map_err(|error| Rejected(vec![error.to_string()]))?)
@@ -64,7 +64,7 @@ impl Reader {
 
 /// Reads and checks the workdir once.
 pub fn read(workdir: &Path, environment: BTreeMap<String, String>) -> Result<Accepted, Rejected> {
-    Reader::default().read(workdir, environment, Reread::Everything)
+    Reader::default().read(workdir, environment, &Reread::Everything)
 }
 
 /// Checks what was read.

@@ -72,10 +72,12 @@ impl Ticker {
         Self { deadline, shared }
     }
 
-    /// Replaces the deadline; one that has passed already wakes at once.
+    /// Replaces the deadline; one that has passed already wakes at once. To arm it again as it is costs nothing.
     pub fn arm(&self, at: Option<DateTime<Utc>>) {
-        self.shared.set_deadline(at);
-        self.deadline.send_replace(at);
+        let mut state = self.shared.state();
+        if std::mem::replace(&mut state.deadline, at) != at {
+            self.deadline.send_replace(at);
+        }
     }
 
     /// Signs of life.
@@ -133,10 +135,6 @@ impl Shared {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set_deadline(&self, at: Option<DateTime<Utc>>) {
-        self.state().deadline = at;
     }
 
     /// One tick: reports a step of the clock, has the timer armed when the deadline is near, and returns whether it passed.

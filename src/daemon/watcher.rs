@@ -1,6 +1,8 @@
-//! Notices that the workdir may have changed. Names are ignored: any event means "read everything again".
+//! Notices that the workdir may have changed, and where.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -23,6 +25,37 @@ const RESCAN: Duration = Duration::from_mins(1);
 /// And that often when nobody tells anything.
 const POLL: Duration = Duration::from_secs(2);
 
+/// More paths than that are not told apart.
+const MOST_PATHS: usize = 1_000;
+
+/// Where something happened since the workdir was last read.
+#[derive(Debug, Clone, Default)]
+struct Places(Arc<Mutex<Happened>>);
+
+#[derive(Debug, Default)]
+struct Happened {
+    paths: BTreeSet<PathBuf>,
+    /// Something happened that has no path, or there are too many.
+    elsewhere: bool,
+}
+
+impl Places {
+    fn add(&self, event: notify::Result<notify::Event>) {
+        let mut happened = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Ok(event) if !event.need_rescan() && !event.paths.is_empty() && happened.paths.len() < MOST_PATHS => {
+                happened.paths.extend(event.paths);
+            }
+            _ => happened.elsewhere = true,
+        }
+    }
+
+    fn take(&self) -> Reread {
+        let happened = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if happened.elsewhere { Reread::Changed } else { Reread::Named(happened.paths) }
+    }
+}
+
 /// Tells when the workdir has to be read.
 #[derive(Debug)]
 pub struct Watcher {
@@ -30,6 +63,7 @@ pub struct Watcher {
     /// Why the operating system tells nothing.
     trouble: Option<notify::Error>,
     dirty: mpsc::Receiver<()>,
+    places: Places,
     /// Since when there is something to read, and when the last event came.
     since: Option<(Instant, Instant)>,
     next_rescan: Instant,
@@ -39,11 +73,14 @@ impl Watcher {
     /// Watches `workdir`; where the operating system refuses, the folder is polled.
     pub fn start(workdir: &Path) -> Self {
         let (sender, dirty) = mpsc::channel(1);
+        let places = Places::default();
+        let happened = places.clone();
         let told = move |event: notify::Result<notify::Event>| {
             // Reading the workdir is an event too, and must not cause the next reading.
-            if event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+            if event.as_ref().is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
                 return;
             }
+            happened.add(event);
             // A full channel means that the loop knows already.
             let _ = sender.try_send(());
         };
@@ -53,7 +90,7 @@ impl Watcher {
             Ok(watcher) => (Some(watcher), None),
             Err(error) => (None, Some(error)),
         };
-        let mut watcher = Self { inotify, trouble, dirty, since: None, next_rescan: Instant::now() };
+        let mut watcher = Self { inotify, trouble, dirty, places, since: None, next_rescan: Instant::now() };
         watcher.was_read();
         watcher
     }
@@ -82,8 +119,8 @@ impl Watcher {
         self.next_rescan = self.next_rescan.min(Instant::now() + delay);
     }
 
-    /// Returns when the workdir has to be read: what changed after an event, everything now and then in any case. Can be
-    /// cancelled and called again.
+    /// Returns when the workdir has to be read: where something happened after an event, everything now and then in any case.
+    /// Can be cancelled and called again.
     pub async fn changed(&mut self) -> Reread {
         loop {
             let due = self.since.map(|(first, last)| (last + QUIET).min(first + LONGEST_WAIT));
@@ -100,7 +137,7 @@ impl Watcher {
                 }
                 () = tokio::time::sleep_until(wake) => {
                     let everything = wake == self.next_rescan;
-                    return if everything { Reread::Everything } else { Reread::Changed };
+                    return if everything { Reread::Everything } else { self.places.take() };
                 }
             }
         }

@@ -1,12 +1,15 @@
 //! Reads the workdir: `*.toml` and `*/*.toml`, hidden names left out.
 
+mod again;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use self::again::{Reader, Reread};
 
 use crate::backup::position::write_durably;
 use crate::config::{FileContent, Sources};
@@ -28,135 +31,9 @@ pub enum WorkdirError {
     Unreadable(PathBuf, #[source] io::Error),
 }
 
-/// How much is read again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reread {
-    /// Files that are another one than before, by what the file system says about them.
-    Changed,
-    /// The content of every file.
-    Everything,
-}
-
-/// What the file system says about a file. The last change of its status cannot be set by hand, so that an edit that keeps
-/// size and modification time is seen all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Signature {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl From<&Metadata> for Signature {
-    fn from(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
-
-/// File systems tell times in steps, FAT in steps of two seconds: what was changed that shortly before it was read may be
-/// changed once more within the same step.
-const COARSEST_STEP: Duration = Duration::from_secs(3);
-
-/// Reads a workdir again and again.
-#[derive(Debug, Default)]
-pub struct Reader {
-    before: Arc<Sources>,
-    /// Of the files of that reading whose next change cannot have the same signature.
-    signatures: BTreeMap<String, Signature>,
-}
-
-impl Reader {
-    /// Reads the workdir once. `environment` are the variables of the process; those of [`crate::config::ENVIRONMENT`]
-    /// count.
-    pub fn read(
-        &mut self,
-        workdir: &Path,
-        environment: BTreeMap<String, String>,
-        reread: Reread,
-    ) -> Result<Arc<Sources>, WorkdirError> {
-        if reread == Reread::Everything {
-            self.signatures.clear();
-        }
-        let known = std::mem::take(&mut self.signatures);
-        let mut reading = Reading {
-            before: &self.before,
-            known,
-            settled_before: seconds(SystemTime::now()) - COARSEST_STEP.as_secs().cast_signed(),
-            files: BTreeMap::new(),
-            signatures: BTreeMap::new(),
-        };
-        for entry in list(workdir).map_err(|error| explain(workdir, error))? {
-            let name = shown(&entry);
-            let path = workdir.join(&entry);
-            // Follows links, so that a folder that was linked in counts like one that is there.
-            match fs::metadata(&path) {
-                Ok(metadata) if metadata.is_dir() => reading.read_folder(&path, &name),
-                metadata if is_toml(&entry) => reading.add(name, &path, &entry, metadata),
-                _ => {}
-            }
-        }
-        let Reading { files, signatures, .. } = reading;
-        self.signatures = signatures;
-        self.before = Arc::new(Sources { files, environment });
-        Ok(Arc::clone(&self.before))
-    }
-}
-
 /// Reads the workdir once and remembers nothing.
 pub fn read(workdir: &Path, environment: BTreeMap<String, String>) -> Result<Sources, WorkdirError> {
-    Reader::default().read(workdir, environment, Reread::Everything).map(Arc::unwrap_or_clone)
-}
-
-/// One reading that is under way.
-struct Reading<'a> {
-    before: &'a Sources,
-    known: BTreeMap<String, Signature>,
-    /// In Unix time; what was last changed before this has a signature to rely on.
-    settled_before: i64,
-    files: BTreeMap<String, FileContent>,
-    signatures: BTreeMap<String, Signature>,
-}
-
-impl Reading<'_> {
-    fn read_folder(&mut self, folder: &Path, folder_name: &str) {
-        let entries = match list(folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                self.files.insert(folder_name.to_owned(), FileContent::Unreadable(error.to_string()));
-                return;
-            }
-        };
-        for entry in entries.into_iter().filter(|entry| is_toml(entry)) {
-            let path = folder.join(&entry);
-            self.add(format!("{folder_name}/{}", shown(&entry)), &path, &entry, fs::metadata(&path));
-        }
-    }
-
-    fn add(&mut self, name: String, path: &Path, entry: &Path, metadata: io::Result<Metadata>) {
-        let signature = metadata.as_ref().ok().map(Signature::from);
-        let same = signature.is_some() && self.known.get(&name) == signature.as_ref();
-        let content = match self.before.files.get(&name) {
-            Some(before) if same => before.clone(),
-            _ => content(path, entry, metadata),
-        };
-        // Taken before the content was read: a change in between makes another one.
-        let settled = |signature: &Signature| signature.modified.0.max(signature.changed.0) < self.settled_before;
-        if let (Some(signature), FileContent::Bytes(_)) = (signature.filter(settled), &content) {
-            self.signatures.insert(name.clone(), signature);
-        }
-        self.files.insert(name, content);
-    }
-}
-
-fn seconds(time: SystemTime) -> i64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())
+    Reader::default().read(workdir, environment, &Reread::Everything).map(Arc::unwrap_or_clone)
 }
 
 /// The variables of the process by name; text that is not Unicode is made so, which no valid value survives.
@@ -193,16 +70,28 @@ fn explain(workdir: &Path, error: io::Error) -> WorkdirError {
     }
 }
 
-/// Names that are not hidden: editors and Kubernetes (`..data`) hide what is not meant to be read.
-fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut names = Vec::new();
+/// What a folder holds under one name.
+struct Entry {
+    name: PathBuf,
+    is_link: bool,
+}
+
+/// The entries that are not hidden.
+fn list(folder: &Path) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
     for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        if !name.as_encoded_bytes().starts_with(b".") {
-            names.push(PathBuf::from(name));
+        let entry = entry?;
+        let name = PathBuf::from(entry.file_name());
+        if !is_hidden(&name) {
+            entries.push(Entry { name, is_link: entry.file_type().map_or(true, |kind| kind.is_symlink()) });
         }
     }
-    Ok(names)
+    Ok(entries)
+}
+
+/// Editors and Kubernetes (`..data`) hide what is not meant to be read.
+fn is_hidden(name: &Path) -> bool {
+    name.as_os_str().as_encoded_bytes().starts_with(b".")
 }
 
 fn is_toml(name: &Path) -> bool {
@@ -295,46 +184,6 @@ mod tests {
         let found = files(root);
         let expected = [("sub/a.toml", text("sub/a.toml")), ("tgsignd.toml", text("tgsignd.toml"))];
         assert_eq!(found, expected.map(|(name, content)| (name.to_owned(), content)).into());
-    }
-
-    #[test]
-    fn an_edit_is_seen_whatever_the_times_say_and_what_stayed_is_not_read() {
-        let workdir = tempfile::tempdir().unwrap();
-        let path = workdir.path().join("a.toml");
-        let long_ago = SystemTime::now() - COARSEST_STEP * 100;
-        let write = |text: &str| {
-            fs::write(&path, text).unwrap();
-            File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
-        };
-        let mut reader = Reader::default();
-        let mut read = |reread| reader.read(workdir.path(), BTreeMap::new(), reread).unwrap().files["a.toml"].clone();
-        // Same size and modification time, and shortly after each other.
-        for text in ["one", "two", "six"] {
-            write(text);
-            assert_eq!(read(Reread::Changed), super::tests::text(text));
-        }
-    }
-
-    #[test]
-    fn a_settled_file_is_read_again_when_its_signature_differs_or_everything_is() {
-        let workdir = tempfile::tempdir().unwrap();
-        let path = workdir.path().join("a.toml");
-        fs::write(&path, "one").unwrap();
-        let signature = Signature::from(&fs::metadata(&path).unwrap());
-        let other = Signature { changed: (signature.changed.0, signature.changed.1 + 1), ..signature };
-        let remembered = |signature| {
-            let files = BTreeMap::from([("a.toml".to_owned(), text("remembered"))]);
-            let before = Arc::new(Sources { files, environment: BTreeMap::new() });
-            Reader { before, signatures: [("a.toml".to_owned(), signature)].into() }
-        };
-        for (signature, reread, expected) in [
-            (signature, Reread::Changed, "remembered"),
-            (signature, Reread::Everything, "one"),
-            (other, Reread::Changed, "one"),
-        ] {
-            let read = remembered(signature).read(workdir.path(), BTreeMap::new(), reread).unwrap();
-            assert_eq!(read.files["a.toml"], text(expected), "{reread:?}");
-        }
     }
 
     #[test]

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::agenda::PairKey;
 use super::engine::Kernel;
+use super::pair::Pair;
+use super::pairs::PairId;
 use super::record::{Position, RunRecord};
-use super::status::{DelayedReason, LastRun, MissedReason, NextRun, PairStatus, SkippedReason, TaskStatus};
+use super::status::{Counted, DelayedReason, LastRun, MissedReason, NextRun, PairStatus, SkippedReason, Status};
 use crate::config::{Snapshot, Task};
-use crate::names::{AccountName, TaskName};
+use crate::names::{AccountName, RunKey, TaskName};
 use crate::script::{Amount, Outcome};
 
 /// The evidence in `status` and in alarms is one line of a terminal.
@@ -23,17 +24,16 @@ const SLOTS_OF_INTERVAL: usize = 8;
 impl Kernel {
     /// A task that is new or was changed; counters of what stays go on.
     pub(super) fn describe(&mut self, now: DateTime<Utc>, task: &Task, in_detail: bool) {
-        let statuses = Arc::make_mut(&mut self.status.tasks);
-        let status = Arc::make_mut(statuses.entry(task.name.clone()).or_default());
+        let status = Arc::make_mut(self.status.tasks.get_or_insert_with(&task.name, Arc::default));
         status.enabled = task.enabled;
         status.interval = if in_detail && task.enabled { interval(task, now) } else { None };
         let stays: BTreeSet<&AccountName> = task.accounts.iter().collect();
         status.accounts.retain(|name| stays.contains(name));
-        for account in &task.accounts {
-            let key = (task.name.clone(), account.clone());
-            let position = self.positions.get(&key);
-            let pair = status.accounts.get_or_insert_with(account, || seeded(position));
-            pair.next = self.pairs.get(&key).and_then(|pair| pair.next_run());
+        for account in task.accounts.iter() {
+            let position = || self.positions.get(&(task.name.clone(), account.clone()));
+            let pair = status.accounts.get_or_insert_with(account, || seeded(position()));
+            let known = self.pairs.find(&task.name, account).and_then(|id| self.pairs.get(id));
+            pair.next = known.and_then(Pair::next_run);
         }
     }
 
@@ -44,20 +44,20 @@ impl Kernel {
             self.status.accounts.entry(name.clone()).or_default();
         }
         if self.status.tasks.len() != snapshot.tasks.len() {
-            Arc::make_mut(&mut self.status.tasks).retain(|name, _| snapshot.tasks.contains_key(name));
+            self.status.tasks.retain(|name| snapshot.tasks.contains_key(name));
         }
     }
 
-    pub(super) fn describe_next(&mut self, key: &PairKey) {
-        let next = self.pairs.get(key).and_then(|pair| pair.next_run());
-        if let Some(pair) = self.pair_status(key) {
-            pair.next = next;
+    pub(super) fn describe_next(&mut self, id: PairId) {
+        let Some(pair) = self.pairs.get(id) else { return };
+        if let Some(status) = status_of(&mut self.status, &pair.task.name, pair.account()) {
+            status.next = pair.next_run();
         }
     }
 
-    pub(super) fn remember_ended(&mut self, key: &PairKey, record: &RunRecord) {
+    pub(super) fn remember_ended(&mut self, record: &RunRecord) {
         let closed = record.resume_at.is_none();
-        let Some(pair) = self.pair_status(key) else { return };
+        let Some(pair) = status_of(&mut self.status, &record.key.task, &record.key.account) else { return };
         pair.last = Some(Box::new(LastRun {
             run_id: record.run_id.clone(),
             slot: record.key.slot,
@@ -75,51 +75,57 @@ impl Kernel {
         }
     }
 
-    pub(super) fn count(&mut self, key: &PairKey, outcome: Outcome) {
-        self.count_outcomes(key, outcome, 1);
+    pub(super) fn count(&mut self, task: &TaskName, outcome: Outcome) {
+        self.count_outcomes(task, outcome, 1);
     }
 
-    pub(super) fn count_missed(&mut self, key: &PairKey, reason: MissedReason, slots: usize) {
-        self.count_outcomes(key, Outcome::Missed, slots);
-        if let Some(task) = self.task_status(&key.0) {
-            *task.missed.entry(reason).or_default() += slots as u64;
+    /// The slots are those of the pair that the key names.
+    pub(super) fn count_missed(&mut self, key: &RunKey, reason: MissedReason, slots: usize) {
+        self.count_outcomes(&key.task, Outcome::Missed, slots);
+        if let Some(counts) = self.counts(&key.task) {
+            *counts.missed.entry(reason).or_default() += slots as u64;
         }
-        if let Some(pair) = self.pair_status(key).filter(|_| reason != MissedReason::Coalesced) {
-            pair.consecutive_failures =
-                pair.consecutive_failures.saturating_add(u32::try_from(slots).unwrap_or(u32::MAX));
+        if reason == MissedReason::Coalesced {
+            return;
+        }
+        if let Some(pair) = status_of(&mut self.status, &key.task, &key.account) {
+            let slots = u32::try_from(slots).unwrap_or(u32::MAX);
+            pair.consecutive_failures = pair.consecutive_failures.saturating_add(slots);
         }
     }
 
-    pub(super) fn count_skipped(&mut self, key: &PairKey, reason: SkippedReason, slots: usize) {
+    pub(super) fn count_skipped(&mut self, task: &TaskName, reason: SkippedReason, slots: usize) {
         if slots == 0 {
             return;
         }
-        self.count_outcomes(key, Outcome::Skipped, slots);
-        if let Some(task) = self.task_status(&key.0) {
-            *task.skipped.entry(reason).or_default() += slots as u64;
+        self.count_outcomes(task, Outcome::Skipped, slots);
+        if let Some(counts) = self.counts(task) {
+            *counts.skipped.entry(reason).or_default() += slots as u64;
         }
     }
 
     pub(super) fn count_delayed(&mut self, task: &TaskName, reason: DelayedReason) {
-        if let Some(task) = self.task_status(task) {
-            *task.delayed.entry(reason).or_default() += 1;
+        if let Some(counts) = self.counts(task) {
+            *counts.delayed.entry(reason).or_default() += 1;
         }
     }
 
-    fn count_outcomes(&mut self, key: &PairKey, outcome: Outcome, slots: usize) {
-        if let Some(task) = self.task_status(&key.0) {
-            *task.outcomes.entry(outcome).or_default() += slots as u64;
+    fn count_outcomes(&mut self, task: &TaskName, outcome: Outcome, slots: usize) {
+        if let Some(counts) = self.counts(task) {
+            *counts.outcomes.entry(outcome).or_default() += slots as u64;
         }
     }
 
-    /// To be changed: what was published keeps its own copy.
-    fn task_status(&mut self, task: &TaskName) -> Option<&mut TaskStatus> {
-        Arc::make_mut(&mut self.status.tasks).get_mut(task).map(Arc::make_mut)
+    fn counts(&mut self, task: &TaskName) -> Option<&mut Counted> {
+        let task = self.status.tasks.get_mut(task.as_str()).map(Arc::make_mut)?;
+        Some(&mut task.counts)
     }
+}
 
-    fn pair_status(&mut self, key: &PairKey) -> Option<&mut PairStatus> {
-        self.task_status(&key.0)?.accounts.get_mut(key.1.as_str())
-    }
+/// The status of a pair, to be changed: what was published keeps its own copy.
+fn status_of<'a>(status: &'a mut Status, task: &TaskName, account: &AccountName) -> Option<&'a mut PairStatus> {
+    let task = status.tasks.get_mut(task.as_str()).map(Arc::make_mut)?;
+    task.accounts.get_mut(account.as_str())
 }
 
 /// The longest time between two of the next slots: a task of Monday to Friday rests for three days.
@@ -170,7 +176,7 @@ pub fn evidence_line(evidence: &serde_json::Value) -> Option<String> {
     Some(line.chars().take(EVIDENCE_CHARACTERS).collect())
 }
 
-impl super::pair::Pair {
+impl Pair {
     fn next_run(&self) -> Option<NextRun> {
         let waiting = self.waiting.as_ref().and_then(|waiting| {
             let again = waiting.outcome == Outcome::Failed;

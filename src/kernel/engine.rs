@@ -6,31 +6,35 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::agenda::{Agenda, PairKey};
+use super::agenda::Agenda;
 use super::event::{Event, OnceError, Seeds};
-use super::lane::Lane;
+use super::lane::{Lane, Running};
+use super::lanes::Lanes;
 use super::order::{Alarm, Effect, RunOrder, Work};
-use super::pair::Pair;
+use super::pairs::{PairId, PairKey, Pairs};
 use super::record::{ClaimHistory, Position, Trigger};
 use super::status::{AccountStatus, RunningRun, Status};
 use crate::config::{Snapshot, Task};
 use crate::names::{AccountName, RunKey, Slot, TaskName};
-use crate::schedule::{Quiet, Seed};
+use crate::schedule::Seed;
 
 /// Turns events into effects. It is told the time and never looks.
 #[derive(Debug)]
 pub struct Kernel {
     pub(super) seed: Seed,
     pub(super) snapshot: Option<Arc<Snapshot>>,
-    pub(super) pairs: BTreeMap<PairKey, Box<Pair>>,
+    pub(super) pairs: Pairs,
     pub(super) agenda: Agenda,
     /// Pairs whose slot was fired and whose next one is not planned yet.
-    pub(super) unplanned: Vec<PairKey>,
-    pub(super) lanes: BTreeMap<AccountName, Lane>,
+    pub(super) unplanned: Vec<PairId>,
+    pub(super) lanes: Lanes,
+    /// Where the pairs stand that are not there: nobody has adopted them yet, or they went.
     pub(super) positions: BTreeMap<PairKey, Position>,
     pub(super) left_behind: BTreeMap<PairKey, Vec<ClaimHistory>>,
     pub(super) stopping: bool,
     pub(super) status: Status,
+    /// What the event at hand has led to so far.
+    pub(super) effects: Vec<Effect>,
 }
 
 impl Kernel {
@@ -45,15 +49,16 @@ impl Kernel {
         for claims in left_behind.values_mut() {
             claims.sort_by_key(|open| open.claim.key.slot);
         }
-        let mut lanes: BTreeMap<AccountName, Lane> = BTreeMap::new();
+        let mut lanes = Lanes::default();
         for (account, at) in seeds.starts {
-            lanes.entry(account).or_default().began(at);
+            let lane = lanes.of(&account);
+            lanes[lane].began(at);
         }
         let position = |position: Position| ((position.task.clone(), position.account.clone()), position);
         Self {
             seed: seeds.seed,
             snapshot: None,
-            pairs: BTreeMap::new(),
+            pairs: Pairs::default(),
             agenda: Agenda::default(),
             unplanned: Vec::new(),
             lanes,
@@ -61,6 +66,7 @@ impl Kernel {
             left_behind,
             stopping: false,
             status,
+            effects: Vec::new(),
         }
     }
 
@@ -91,20 +97,20 @@ impl Kernel {
 
     /// Whether no run is in progress. Orders that wait for their account do not count: nothing is claimed for them.
     pub fn is_idle(&self) -> bool {
-        self.lanes.values().all(Lane::is_idle)
+        self.lanes.iter().all(Lane::is_idle)
     }
 
     /// Takes in an event.
     pub fn handle(&mut self, now: DateTime<Utc>, event: Event) -> Vec<Effect> {
         match event {
-            Event::Loaded { snapshot, active_since } => return self.load(now, &snapshot, &active_since),
-            Event::Tick => return self.tick(now),
-            Event::Ended { record, messages } => return self.ended(now, &record, messages),
-            Event::Dropped { key } => return self.dropped(now, &key),
-            Event::Undeliverable { key, reason } => return self.undeliverable(now, &key, &reason),
-            Event::ActorLost { account } => return self.actor_lost(account),
-            Event::Recovered { account, open } => return self.recovered(now, &account, &open),
-            Event::Account { account, status } => return self.account(account, status),
+            Event::Loaded { snapshot, active_since } => self.load(now, &snapshot, &active_since),
+            Event::Tick => self.tick(now),
+            Event::Ended { record, messages } => self.ended(now, &record, messages),
+            Event::Dropped { key } => self.dropped(now, &key),
+            Event::Undeliverable { key, reason } => self.undeliverable(now, &key, &reason),
+            Event::ActorLost { account } => self.actor_lost(account),
+            Event::Recovered { account, open } => self.recovered(now, &account, &open),
+            Event::Account { account, status } => self.account(account, status),
             Event::Began { key, run_id, attempt } => {
                 if let Some(lag) = self.started_lag(now, &key) {
                     self.status.totals.schedule_lag.observe(lag);
@@ -129,7 +135,7 @@ impl Kernel {
                 self.status.shutting_down = true;
             }
         }
-        Vec::new()
+        std::mem::take(&mut self.effects)
     }
 
     /// An order for a run by hand. It does not wait for quiet hours or for the account's budget.
@@ -143,7 +149,8 @@ impl Kernel {
             return Err(OnceError::Stopping);
         }
         let (found, accounts) = self.find(task, account)?;
-        let runs = |account: &&AccountName| self.lanes.get(*account).is_some_and(|lane| lane.runs(task).is_some());
+        let runs =
+            |account: &&AccountName| self.lanes.find(account).is_some_and(|lane| self.lanes[lane].runs(task).is_some());
         if let Some(busy) = accounts.iter().find(runs) {
             return Err(OnceError::Running { task: task.clone(), account: busy.clone() });
         }
@@ -156,7 +163,8 @@ impl Kernel {
         };
         let orders: Vec<RunOrder> = accounts.into_iter().map(order).collect();
         for order in &orders {
-            self.give(now, Box::new(order.clone()), false);
+            let lane = self.lanes.of(&order.key.account);
+            self.lanes[lane].give(now, Running { order: Box::new(order.clone()), given_again: false });
         }
         Ok(orders)
     }
@@ -177,24 +185,24 @@ impl Kernel {
         Ok((found, accounts))
     }
 
-    /// The quiet hours of an account.
-    pub(super) fn quiet(&self, account: &AccountName) -> Option<Quiet> {
-        self.snapshot.as_ref()?.accounts.get(account)?.quiet
-    }
-
     fn started_lag(&self, now: DateTime<Utc>, key: &RunKey) -> Option<f64> {
-        let pair = self.pairs.get(&(key.task.clone(), key.account.clone()))?;
+        let pair = self.pairs.get(self.pairs.find(&key.task, &key.account)?)?;
         let fire_at = pair.fired.filter(|(slot, _)| *slot == key.slot)?.1;
         (now - fire_at).to_std().ok().map(|lag| lag.as_secs_f64())
     }
 
-    fn account(&mut self, account: AccountName, status: AccountStatus) -> Vec<Effect> {
-        let waiting = self.lanes.get(&account).map_or(0, Lane::waiting);
-        let Some(known) = self.status.accounts.get_mut(&account) else { return Vec::new() };
+    fn account(&mut self, account: AccountName, status: AccountStatus) {
+        let Some(known) = self.status.accounts.get_mut(&account) else { return };
         let lost = known.authorized != Some(false) && status.authorized == Some(false);
         let reason = status.error.clone().unwrap_or_default();
         *known = status;
-        known.queue_length += waiting;
-        if lost { vec![Effect::Alarm(Alarm::LoggedOut { account, reason })] } else { Vec::new() }
+        if let Some(lane) = self.lanes.find(&account) {
+            let lane = &mut self.lanes[lane];
+            lane.shown_waiting = lane.waiting();
+            known.queue_length += lane.shown_waiting;
+        }
+        if lost {
+            self.effects.push(Effect::Alarm(Alarm::LoggedOut { account, reason }));
+        }
     }
 }

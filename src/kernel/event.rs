@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::agenda::PairKey;
+use super::pairs::PairKey;
 use super::record::{ClaimHistory, Position, RunRecord};
 use super::status::{AccountStatus, LedgerSizes};
 use crate::config::Snapshot;

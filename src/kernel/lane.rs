@@ -1,12 +1,14 @@
 //! One account: what it does, what waits for it, and how much it has begun.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::order::RunOrder;
-use crate::config::Budget;
-use crate::names::TaskName;
+use crate::config::Account;
+use crate::names::{AccountName, TaskName};
+use crate::schedule::Quiet;
 
 /// Runs that are made up for follow each other at this distance on one account, so that a machine that comes back does not
 /// do in a minute what it had spread over a day.
@@ -31,10 +33,13 @@ pub(super) struct Running {
     pub(super) given_again: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lane {
-    /// Given and not back, by task. More than one only when people ask for runs.
-    pub(super) running: BTreeMap<TaskName, Running>,
+    pub(super) account: AccountName,
+    /// As the configuration in force has it.
+    pub(super) settings: Option<Arc<Account>>,
+    /// Given and not back, at most one a task. More than one only when people ask for runs.
+    running: Vec<Running>,
     /// Not given yet; at most one a task.
     waiting: BTreeMap<Ticket, Running>,
     tickets: BTreeMap<TaskName, Ticket>,
@@ -47,9 +52,32 @@ pub(super) struct Lane {
     /// When attempts began, oldest first, as far back as a budget may reach.
     starts: VecDeque<DateTime<Utc>>,
     next_catch_up: Option<DateTime<Utc>>,
+    /// How many orders of its own the account's status counts as waiting.
+    pub(super) shown_waiting: usize,
 }
 
 impl Lane {
+    pub(super) fn new(account: AccountName) -> Self {
+        Self {
+            account,
+            settings: None,
+            running: Vec::new(),
+            waiting: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            held_up: BTreeSet::new(),
+            cut_off: VecDeque::new(),
+            lost: Vec::new(),
+            starts: VecDeque::new(),
+            next_catch_up: None,
+            shown_waiting: 0,
+        }
+    }
+
+    /// The quiet hours of the account.
+    pub(super) fn quiet(&self) -> Option<Quiet> {
+        self.settings.as_ref()?.quiet
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.running.is_empty() && self.lost.is_empty()
     }
@@ -60,12 +88,35 @@ impl Lane {
 
     /// Whether the task has an order that was given, or is about to be given again.
     pub(super) fn runs(&self, task: &TaskName) -> Option<&RunOrder> {
-        let lost = || self.lost.iter().find(|lost| lost.order.key.task == *task);
-        self.running.get(task).or_else(lost).map(|running| &*running.order)
+        let given = self.running.iter().chain(&self.lost);
+        given.map(|given| &*given.order).find(|order| order.key.task == *task)
     }
 
-    pub(super) fn wait(&mut self, order: RunOrder, given_again: bool) {
-        let waiting = Running { order: Box::new(order), given_again };
+    /// An order is given; it is running until it comes back.
+    pub(super) fn give(&mut self, now: DateTime<Utc>, given: Running) {
+        self.begin(now, &given.order);
+        self.take_back(&given.order.key.task);
+        self.running.push(given);
+    }
+
+    /// Whether nothing holds up an order that comes now.
+    pub(super) fn is_open(&self) -> bool {
+        let restricts = |settings: &Arc<Account>| settings.quiet.is_some() || settings.at_most.is_some();
+        self.is_idle() && self.waiting() == 0 && !self.settings.as_ref().is_some_and(restricts)
+    }
+
+    /// The order of a task came back.
+    pub(super) fn take_back(&mut self, task: &TaskName) -> Option<Running> {
+        let place = self.running.iter().position(|running| running.order.key.task == *task)?;
+        Some(self.running.remove(place))
+    }
+
+    /// What was given is lost.
+    pub(super) fn lose(&mut self) {
+        self.lost.append(&mut self.running);
+    }
+
+    pub(super) fn wait(&mut self, waiting: Running) {
         let key = &waiting.order.key;
         if waiting.order.is_left_behind() {
             return self.cut_off.push_back(waiting);
@@ -108,8 +159,8 @@ impl Lane {
     }
 
     /// Counts an order that is given now, unless it only looks at a chat.
-    pub(super) fn begin(&mut self, now: DateTime<Utc>, order: &RunOrder) {
-        if order.counts() {
+    fn begin(&mut self, now: DateTime<Utc>, order: &RunOrder) {
+        if order.counts() && self.settings.as_ref().is_some_and(|settings| settings.at_most.is_some()) {
             self.began(now);
         }
     }
@@ -121,17 +172,17 @@ impl Lane {
 
     /// When the budget allows another attempt; `None` is now. Starts that lie ahead were before the clock was put back, and
     /// do not count.
-    pub(super) fn exhausted_until(&mut self, now: DateTime<Utc>, budget: Budget) -> Option<DateTime<Utc>> {
+    pub(super) fn exhausted_until(&mut self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let Some(budget) = self.settings.as_ref().and_then(|settings| settings.at_most) else {
+            // Without a budget nobody asks when attempts began.
+            self.starts.clear();
+            return None;
+        };
         let per = TimeDelta::from_std(budget.per).unwrap_or(TimeDelta::MAX);
         self.starts.retain(|start| *start <= now && now - *start < per);
         let runs = usize::try_from(budget.runs).unwrap_or(usize::MAX);
         let nth_last = self.starts.len().checked_sub(runs)?;
         self.starts.get(nth_last).map(|start| *start + per)
-    }
-
-    /// Without a budget nobody asks when attempts began.
-    pub(super) fn forget_starts(&mut self) {
-        self.starts.clear();
     }
 
     /// The instant for a run that is made up for and would like `at`.

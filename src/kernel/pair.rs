@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::agenda::PairKey;
+use super::lanes::LaneId;
 use super::record::{Position, RunRecord};
 use super::status::MissedReason;
 use crate::config::Task;
-use crate::names::Slot;
+use crate::names::{AccountName, RunKey, Slot};
 use crate::schedule::{self, LostSlots, MissedPolicy, Place, Quiet, Seed, Timing};
 
 /// A run that begins this much after its instant is on time; beyond it the missed-run policy decides. It has room for a slow
@@ -42,7 +42,9 @@ impl Planned {
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) task: Arc<Task>,
+    /// The account's place among those of the task.
     index: usize,
+    pub(super) lane: LaneId,
     /// Slots at or before this instant are handled, or were never this pair's.
     floor: DateTime<Utc>,
     /// The newest slot that was handled.
@@ -75,12 +77,20 @@ fn second_after(instant: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 impl Pair {
-    pub(super) fn new(task: Arc<Task>, index: usize, since: DateTime<Utc>, position: Option<&Position>) -> Self {
+    /// The account is that at `index` of the task.
+    pub(super) fn new(
+        task: Arc<Task>,
+        index: usize,
+        lane: LaneId,
+        since: DateTime<Utc>,
+        position: Option<&Position>,
+    ) -> Self {
         let handled = position.and_then(|position| position.last_slot);
         let done = position.and_then(|position| position.last.as_ref());
         Self {
             task,
             index,
+            lane,
             floor: handled.map_or(since, |handled| handled.instant().max(since)),
             handled,
             planned: None,
@@ -90,6 +100,14 @@ impl Pair {
             success_at: position.and_then(|position| position.last_success_at),
             to_delete: None,
         }
+    }
+
+    pub(super) fn account(&self) -> &AccountName {
+        &self.task.accounts[self.index]
+    }
+
+    pub(super) fn run_key(&self, slot: Slot) -> RunKey {
+        RunKey { task: self.task.name.clone(), account: self.account().clone(), slot }
     }
 
     /// The pair after a change of its task. Slots of another schedule that had come and not begun are given up, but for the
@@ -133,10 +151,10 @@ impl Pair {
     }
 
     /// Where the pair stands when its task goes; it may come back.
-    pub(super) fn position(&self, key: &PairKey, now: DateTime<Utc>) -> Position {
+    pub(super) fn position(&self, now: DateTime<Utc>) -> Position {
         Position {
-            task: key.0.clone(),
-            account: key.1.clone(),
+            task: self.task.name.clone(),
+            account: self.account().clone(),
             last_slot: self.handled.max(self.due(now).newest.last().copied()),
             last: None,
             last_success_at: self.success_at,
@@ -193,9 +211,10 @@ impl Pair {
     }
 
     /// Plans the first slot that is not handled.
-    pub(super) fn plan(&mut self, now: DateTime<Utc>, seed: &Seed, key: &PairKey, quiet: Option<Quiet>) -> Plan {
+    pub(super) fn plan(&mut self, now: DateTime<Utc>, seed: &Seed, quiet: Option<Quiet>) -> Plan {
         let timing = self.timing().into_owned();
-        let place = Place { task: &key.0, account: &key.1, index: self.index, quiet };
+        let task = Arc::clone(&self.task);
+        let place = Place { task: &task.name, account: &task.accounts[self.index], index: self.index, quiet };
         let fire_at = |slot| schedule::fire_at(seed, place, slot, &timing);
         let wanted = |slot| schedule::fire_at(seed, Place { quiet: None, ..place }, slot, &timing);
         // Of the slots of one night, the last one runs at its end. The others are not handled before it comes: until then

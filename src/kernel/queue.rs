@@ -2,14 +2,15 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::agenda::{Item, PairKey};
+use super::agenda::Item;
 use super::engine::Kernel;
-use super::lane::{Lane, Running};
+use super::lane::Running;
+use super::lanes::LaneId;
 use super::order::{Alarm, Effect, RunOrder, Work};
 use super::pair::MISFIRE_GRACE;
 use super::record::{NotRun, Trigger};
 use super::status::{DelayedReason, MissedReason};
-use crate::names::{AccountName, TaskName};
+use crate::names::TaskName;
 use crate::schedule::MissedPolicy;
 use crate::script::Outcome;
 
@@ -18,54 +19,54 @@ const MOMENT: TimeDelta = TimeDelta::milliseconds(1);
 
 impl Kernel {
     /// An order waits for its account, which may have time at once.
-    pub(super) fn enqueue(&mut self, now: DateTime<Utc>, order: RunOrder, given_again: bool) -> Vec<Effect> {
-        let account = order.key.account.clone();
-        self.lanes.entry(account.clone()).or_default().wait(order, given_again);
-        self.pump(now, &account)
+    pub(super) fn enqueue(&mut self, now: DateTime<Utc>, lane: LaneId, order: Box<RunOrder>, given_again: bool) {
+        let order = Running { order, given_again };
+        // Nearly always, and then it need not wait.
+        if !self.stopping && self.lanes[lane].is_open() && !has_expired(&order.order, now) {
+            return self.give(now, lane, order);
+        }
+        self.lanes[lane].wait(order);
+        self.pump(now, lane);
     }
 
     /// Gives an order; it is running until it comes back.
-    pub(super) fn give(&mut self, now: DateTime<Utc>, order: Box<RunOrder>, given_again: bool) {
-        let lane = self.lanes.entry(order.key.account.clone()).or_default();
-        lane.begin(now, &order);
-        lane.running.insert(order.key.task.clone(), Running { order, given_again });
+    fn give(&mut self, now: DateTime<Utc>, lane: LaneId, given: Running) {
+        self.effects.push(Effect::Run(given.order.clone()));
+        self.lanes[lane].give(now, given);
     }
 
     /// Gives an account that has nothing to do the most urgent order that may begin now.
-    pub(super) fn pump(&mut self, now: DateTime<Utc>, account: &AccountName) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        while let Some(Running { order, given_again }) = self.first_free(now, account) {
-            if expires_at(&order).is_some_and(|end| now > end) {
-                let key = (order.key.task.clone(), order.key.account.clone());
+    pub(super) fn pump(&mut self, now: DateTime<Utc>, id: LaneId) {
+        while let Some(first) = self.first_free(now, id) {
+            if has_expired(&first.order, now) {
                 let reason = "its account was busy, resting or out of budget through the task's whole window";
-                effects.extend(self.miss(&key, *order, reason));
+                self.miss(*first.order, reason);
                 continue;
             }
-            effects.push(Effect::Run(order.clone()));
-            self.give(now, order, given_again);
+            self.give(now, id, first);
         }
-        if let Some(status) = self.status.accounts.get_mut(account) {
-            status.queue_length = self.lanes.get(account).map_or(0, Lane::waiting);
+        let lane = &mut self.lanes[id];
+        let waiting = lane.waiting();
+        if waiting != lane.shown_waiting
+            && let Some(status) = self.status.accounts.get_mut(&lane.account)
+        {
+            status.queue_length = (status.queue_length + waiting).saturating_sub(lane.shown_waiting);
+            lane.shown_waiting = waiting;
         }
-        effects
     }
 
     /// The first order in the line that nothing holds up; when something does, the agenda says when to look again.
-    fn first_free(&mut self, now: DateTime<Utc>, account: &AccountName) -> Option<Running> {
-        if self.stopping {
+    fn first_free(&mut self, now: DateTime<Utc>, id: LaneId) -> Option<Running> {
+        let lane = &mut self.lanes[id];
+        if self.stopping || !lane.is_idle() || lane.waiting() == 0 {
             return None;
         }
-        let known = self.snapshot.as_ref().and_then(|snapshot| snapshot.accounts.get(account));
-        let (quiet, budget) = (known.and_then(|known| known.quiet), known.and_then(|known| known.at_most));
-        let lane = self.lanes.get_mut(account).filter(|lane| lane.is_idle())?;
-        if budget.is_none() {
-            lane.forget_starts();
-        }
-        let exhausted = budget.and_then(|budget| lane.exhausted_until(now, budget));
+        let quiet = lane.quiet();
+        let exhausted = lane.exhausted_until(now);
         let mut again: Option<DateTime<Utc>> = None;
         let mut held_up: Vec<(TaskName, DelayedReason)> = Vec::new();
         // Nearly all tasks of an account share a zone.
-        let mut rest: Option<(chrono_tz::Tz, Option<DateTime<Utc>>)> = None;
+        let mut rest: Option<(crate::schedule::Zone, Option<DateTime<Utc>>)> = None;
         let found = lane.take_first(|order| {
             let zone = order.task.timing.zone;
             let rested = match rest {
@@ -90,17 +91,22 @@ impl Kernel {
             self.count_delayed(&task, reason);
         }
         if let (None, Some(at)) = (&found, again) {
-            self.agenda.add(at, Item::Queue(account.clone()));
+            self.agenda.add(at, Item::Queue(id));
         }
         found
     }
 
     /// A slot that was fired and could not begin.
-    pub(super) fn miss(&mut self, key: &PairKey, order: RunOrder, reason: &str) -> Vec<Effect> {
-        self.count_missed(key, MissedReason::AccountUnavailable, 1);
+    pub(super) fn miss(&mut self, order: RunOrder, reason: &str) {
+        self.count_missed(&order.key, MissedReason::AccountUnavailable, 1);
         let alarm = Alarm::NotDone { key: order.key.clone(), outcome: Outcome::Missed, reason: reason.to_owned() };
-        vec![Effect::NotRun { key: order.key, what: NotRun::Missed, reason: reason.to_owned() }, Effect::Alarm(alarm)]
+        self.effects.push(Effect::NotRun { key: order.key, what: NotRun::Missed, reason: reason.to_owned() });
+        self.effects.push(Effect::Alarm(alarm));
     }
+}
+
+fn has_expired(order: &RunOrder, now: DateTime<Utc>) -> bool {
+    expires_at(order).is_some_and(|end| now > end)
 }
 
 /// The last instant at which a slot that has not begun may begin; `None` when it has, or when it may wait for ever.

@@ -117,7 +117,8 @@ mod tests {
             attempts: vec![record(Outcome::Failed, 1, failed_step)],
             journal: marks.into_iter().map(mark).collect(),
         };
-        let steps = |history: &ClaimHistory| inherited(history).iter().map(|entry| entry.mark.step()).collect::<Vec<_>>();
+        let steps =
+            |history: &ClaimHistory| inherited(history).iter().map(|entry| entry.mark.step()).collect::<Vec<_>>();
         assert_eq!(steps(&history(Some(1), vec![begun(0), sent(0), begun(1)])), [0, 0]);
         assert_eq!(steps(&history(Some(2), vec![begun(0), sent(0), begun(1)])), [0, 0]);
         assert!(steps(&history(None, vec![begun(0), sent(0)])).is_empty());

@@ -4,9 +4,11 @@
 //! It is plain data and travels as JSON over the control socket. What is not known yet is `None`, never a made-up number.
 
 mod backup;
+mod counts;
 mod histogram;
 mod pairs;
 mod reason;
+mod shared_map;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +17,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use self::backup::{BackupResult, BackupRole, BackupStatus, BackupTotals, Check, Restored};
+pub use self::counts::{Counted, Counts};
 pub use self::histogram::Histogram;
 pub use self::pairs::PairStatuses;
 pub use self::reason::{DelayedReason, MissedReason, SkippedReason};
+pub use self::shared_map::SharedMap;
 use crate::names::{AccountName, RunId, RunKey, Slot, TaskName};
 use crate::script::{Amount, Outcome};
 
@@ -43,8 +47,8 @@ pub struct Status {
     #[serde(default)]
     pub backup: Option<BackupStatus>,
     /// Configured tasks, the disabled ones too. Shared, because a hundred thousand of them are published often and change
-    /// rarely.
-    pub tasks: Arc<BTreeMap<TaskName, Arc<TaskStatus>>>,
+    /// one by one.
+    pub tasks: SharedMap<TaskName, Arc<TaskStatus>>,
     /// Configured accounts.
     pub accounts: BTreeMap<AccountName, AccountStatus>,
     /// Runs that began and have not ended, oldest first.
@@ -68,7 +72,7 @@ impl Status {
             watcher: None,
             ledger: LedgerStatus::default(),
             backup: None,
-            tasks: Arc::default(),
+            tasks: SharedMap::default(),
             accounts: BTreeMap::new(),
             running: Vec::new(),
             totals: Totals::default(),
@@ -172,14 +176,9 @@ pub struct TaskStatus {
     pub enabled: bool,
     /// Its accounts.
     pub accounts: PairStatuses,
-    /// Ended runs, and slots that never became one, since the process began, by outcome.
-    pub outcomes: BTreeMap<Outcome, u64>,
-    /// Slots that were missed since the process began, by reason.
-    pub missed: BTreeMap<MissedReason, u64>,
-    /// Slots that were left out on purpose since the process began, by reason.
-    pub skipped: BTreeMap<SkippedReason, u64>,
-    /// Runs that were held up since the process began, by reason.
-    pub delayed: BTreeMap<DelayedReason, u64>,
+    /// What was counted since the process began.
+    #[serde(flatten)]
+    pub counts: Counts,
     /// The longest time between two of the next slots; `None` without two, or when there are more than [`DETAILED_TASKS`].
     pub interval: Option<std::time::Duration>,
 }

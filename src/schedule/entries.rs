@@ -5,14 +5,14 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Zone;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
-use chrono_tz::Tz;
 
 use super::rule::{Days, Rule};
 use super::syntax::{self, Mistake};
 use crate::names::Slot;
 
-/// The years that croner searches; it may give up in the year 5000 itself.
+/// The years in which there are slots: croner searches no others, and may give up in the year 5000 itself.
 const YEARS: RangeInclusive<i32> = 1..=4_999;
 
 /// Why an entry of a schedule is refused.
@@ -31,12 +31,19 @@ pub struct ScheduleError {
 #[derive(Debug, Default)]
 pub struct Parser {
     days: Days,
+    /// By their normalized fields.
     schedules: BTreeMap<Vec<String>, Schedule>,
+    /// By their entries as written.
+    written: BTreeMap<Vec<String>, Schedule>,
 }
 
 impl Parser {
     /// Reads the entries of one schedule and returns all errors at once. No entries at all are an error too.
     pub fn parse(&mut self, entries: &[impl AsRef<str>]) -> Result<Schedule, Vec<ScheduleError>> {
+        let written: Vec<String> = entries.iter().map(|entry| entry.as_ref().to_owned()).collect();
+        if let Some(known) = self.written.get(&written) {
+            return Ok(known.clone());
+        }
         let mut fields: Vec<String> = Vec::with_capacity(entries.len());
         let mut rules: Vec<Rule> = Vec::with_capacity(entries.len());
         let mut errors = Vec::new();
@@ -58,7 +65,9 @@ impl Parser {
             return Err(errors);
         }
         let schedule = self.schedules.entry(fields).or_insert_with(|| Schedule(Slots::Rules(rules.into())));
-        Ok(schedule.clone())
+        let schedule = schedule.clone();
+        self.written.insert(written, schedule.clone());
+        Ok(schedule)
     }
 
     fn rule(&mut self, text: &str) -> Result<Rule, Mistake> {
@@ -121,13 +130,16 @@ impl Schedule {
     }
 
     /// The first slot strictly after `after`; `None` when `after` or the slot is not within the years 1 to 4999.
-    pub fn next_after(&self, zone: Tz, after: DateTime<Utc>) -> Option<Slot> {
+    pub fn next_after(&self, zone: Zone, after: DateTime<Utc>) -> Option<Slot> {
         if !YEARS.contains(&after.year()) {
             return None;
         }
         let second = Slot::at(after).instant();
         match &self.0 {
-            Slots::Rules(rules) => rules.iter().filter_map(|rule| rule.next_after(zone, second)).min().map(Slot::at),
+            Slots::Rules(rules) => {
+                let next = rules.iter().filter_map(|rule| rule.next_after(zone, second)).min();
+                next.filter(|next| YEARS.contains(&next.year())).map(Slot::at)
+            }
             Slots::Every { period, anchor } => {
                 let anchor = (*anchor)?;
                 let periods = second.timestamp().saturating_sub(anchor).div_euclid(*period).max(0) + 1;
@@ -137,7 +149,7 @@ impl Schedule {
     }
 
     /// The slots in `from..until`, found one by one.
-    pub fn slots_between(&self, zone: Tz, from: DateTime<Utc>, until: DateTime<Utc>) -> impl Iterator<Item = Slot> {
+    pub fn slots_between(&self, zone: Zone, from: DateTime<Utc>, until: DateTime<Utc>) -> impl Iterator<Item = Slot> {
         let first = self.next_after(zone, just_before(from));
         std::iter::successors(first, move |slot| self.next_after(zone, slot.instant()))
             .take_while(move |slot| slot.instant() < until)
@@ -146,7 +158,7 @@ impl Schedule {
     /// The last slot in `not_before..=now`.
     ///
     /// The work grows with the logarithm of the distance, not with the number of slots.
-    pub fn last_at_or_before(&self, zone: Tz, now: DateTime<Utc>, not_before: DateTime<Utc>) -> Option<Slot> {
+    pub fn last_at_or_before(&self, zone: Zone, now: DateTime<Utc>, not_before: DateTime<Utc>) -> Option<Slot> {
         let reached = |slot: &Slot| slot.instant() <= now;
         let first = self.next_after(zone, just_before(not_before)).filter(reached)?;
         // Nearer and nearer to `now`: there is a slot at or after `found`, and none after `bound`.
@@ -189,11 +201,11 @@ mod tests {
     fn periods_are_counted_from_the_anchor() {
         let hours = |hours: i64| DateTime::UNIX_EPOCH + TimeDelta::hours(hours);
         let schedule = Schedule::every(Duration::from_hours(20));
-        assert_eq!(schedule.next_after(Tz::UTC, hours(0)), None);
+        assert_eq!(schedule.next_after(Zone::UTC, hours(0)), None);
         let schedule = schedule.anchored(hours(1));
-        let next = |after| schedule.next_after(Tz::UTC, after).unwrap().instant();
+        let next = |after| schedule.next_after(Zone::UTC, after).unwrap().instant();
         assert_eq!([next(hours(-9)), next(hours(1)), next(hours(20)), next(hours(21))], [21, 21, 21, 41].map(hours));
-        let last = schedule.last_at_or_before(Tz::UTC, hours(100), hours(1)).unwrap();
+        let last = schedule.last_at_or_before(Zone::UTC, hours(100), hours(1)).unwrap();
         assert_eq!(last.instant(), hours(81));
     }
 }

@@ -114,7 +114,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::schedule::tests::timing;
+    use crate::schedule::Zone;
+    use crate::schedule::tests::{timing, zone};
 
     fn name<T: std::str::FromStr>(text: &str) -> T
     where
@@ -133,7 +134,7 @@ mod tests {
         let timing = Timing {
             window_end: Some("04:00:00".parse().unwrap()),
             stagger: Duration::from_secs(30),
-            ..timing(&["01:00"], chrono_tz::Europe::Berlin)
+            ..timing(&["01:00"], zone("Europe/Berlin"))
         };
         let mut longest = TimeDelta::zero();
         // The window of the last of these nights is an hour shorter.
@@ -150,7 +151,7 @@ mod tests {
 
     #[test]
     fn quiet_hours_put_a_start_off_with_its_spread() {
-        let timing = Timing { stagger: Duration::from_mins(1), ..timing(&["03:00"], chrono_tz::UTC) };
+        let timing = Timing { stagger: Duration::from_mins(1), ..timing(&["03:00"], Zone::UTC) };
         let slot = timing.next_after(DateTime::UNIX_EPOCH).unwrap();
         let quiet = Quiet { from: "23:00:00".parse().unwrap(), until: "07:00:00".parse().unwrap(), zone: None };
         let (task, account) = (name("t"), name("a"));
@@ -161,7 +162,7 @@ mod tests {
     #[test]
     fn the_drawn_instants_never_change() {
         // A change here moves every user's runs after an upgrade.
-        let timing = Timing { jitter: Duration::from_mins(5), ..timing(&["0 6 * * *"], chrono_tz::Asia::Shanghai) };
+        let timing = Timing { jitter: Duration::from_mins(5), ..timing(&["0 6 * * *"], zone("Asia/Shanghai")) };
         let slot = Slot::from_unix_seconds(1_790_000_000).unwrap();
         let fire = |seed: u8, task, account| {
             (fired(&Seed([seed; 32]), task, account, 0, slot, &timing) - slot.instant()).num_milliseconds()
@@ -171,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_accounts_follow_each_other_at_the_distance_of_the_stagger() {
-        let timing = Timing { stagger: Duration::from_secs(30), ..timing(&["0 6 * * *"], chrono_tz::UTC) };
+        let timing = Timing { stagger: Duration::from_secs(30), ..timing(&["0 6 * * *"], Zone::UTC) };
         let slot = timing.next_after(DateTime::UNIX_EPOCH).unwrap();
         let after = |index| fired(&Seed([0; 32]), "t", "a", index, slot, &timing) - slot.instant();
         assert_eq!([0, 1, 2].map(|index| after(index).num_seconds()), [0, 30, 60]);
@@ -179,7 +180,7 @@ mod tests {
 
     #[test]
     fn jitter_spreads_over_its_whole_range() {
-        let timing = Timing { jitter: Duration::from_secs(100), ..timing(&["0 6 * * *"], chrono_tz::UTC) };
+        let timing = Timing { jitter: Duration::from_secs(100), ..timing(&["0 6 * * *"], Zone::UTC) };
         let slot = timing.next_after(DateTime::UNIX_EPOCH).unwrap();
         let mut tens = [0; 10];
         for account in 0..1_000 {
@@ -197,7 +198,7 @@ mod tests {
             let timing = Timing {
                 jitter: Duration::from_millis(jitter),
                 stagger: Duration::from_secs(stagger),
-                ..timing(&["* * * * *"], chrono_tz::Europe::Berlin)
+                ..timing(&["* * * * *"], zone("Europe/Berlin"))
             };
             let slot = Slot::from_unix_seconds(1_790_000_040 + minute * 60).unwrap();
             let fire = fired(&Seed(seed), "t", "a", index, slot, &timing);

@@ -96,12 +96,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::schedule::tests::{timing, utc};
+    use crate::schedule::tests::{timing, utc, zone};
 
     const SIX_HOURS: MissedPolicy = MissedPolicy::RunOnce { within: Duration::from_hours(6) };
 
     fn daily(missed: MissedPolicy) -> Timing {
-        Timing { missed, ..timing(&["0 6 * * *"], chrono_tz::Asia::Shanghai) }
+        Timing { missed, ..timing(&["0 6 * * *"], zone("Asia/Shanghai")) }
     }
 
     fn missed(timing: &Timing, handled: DateTime<Utc>, now: DateTime<Utc>) -> Missed {
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn ten_years_of_minutes_are_summed_up() {
-        let timing = Timing { missed: SIX_HOURS, ..timing(&["* * * * *"], chrono_tz::Europe::Berlin) };
+        let timing = Timing { missed: SIX_HOURS, ..timing(&["* * * * *"], zone("Europe/Berlin")) };
         let missed = missed(&timing, utc("2016-11-22T00:00:00Z"), utc("2026-11-22T00:00:10Z"));
         assert_eq!(missed.run_late, Some(slot("2026-11-22T00:00:00Z")));
         assert_eq!(missed.lost.count, COUNTED_LOST_SLOTS);

@@ -51,6 +51,7 @@ mod syntax;
 mod tests;
 mod times;
 mod words;
+mod zone;
 
 pub use entries::{Parser, Schedule, ScheduleError};
 pub use jitter::{Place, Seed, fire_at};
@@ -58,6 +59,7 @@ pub use missed::{COUNTED_LOST_SLOTS, LostSlots, Missed, NAMED_LOST_SLOTS, missed
 pub use plan::{PlannedRun, PlannedTask, plan};
 pub use quiet::Quiet;
 pub use words::{describe, restricts_both_days};
+pub use zone::{UnknownZone, Zone, ZoneOffset};
 
 use std::time::Duration;
 
@@ -82,7 +84,7 @@ pub enum MissedPolicy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timing {
     /// The IANA zone the schedule and the deadline are read in.
-    pub zone: chrono_tz::Tz,
+    pub zone: Zone,
     /// The planned wall clock times.
     pub schedule: Schedule,
     /// Upper bound of the delay drawn for each slot and account.

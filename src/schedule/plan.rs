@@ -140,7 +140,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::schedule::tests::timing;
+    use crate::schedule::Zone;
+    use crate::schedule::tests::{timing, zone};
 
     #[test]
     fn a_merged_plan_holds_every_run_once_in_the_order_of_firing() {
@@ -150,7 +151,7 @@ mod tests {
             .map(|n| Timing {
                 jitter: Duration::from_mins(n * 3),
                 stagger: Duration::from_secs(n * 20),
-                ..timing(&[&format!("{n} */3 * * *"), "0 6 * * *"], chrono_tz::Europe::Berlin)
+                ..timing(&[&format!("{n} */3 * * *"), "0 6 * * *"], zone("Europe/Berlin"))
             })
             .collect();
         let tasks = || {
@@ -191,7 +192,7 @@ mod tests {
     #[test]
     fn an_endless_plan_is_streamed() {
         let (name, accounts) = ("t".parse().unwrap(), ["a".parse().unwrap()]);
-        let timing = timing(&["* * * * * *"], chrono_tz::UTC);
+        let timing = timing(&["* * * * * *"], Zone::UTC);
         let task = PlannedTask { name: &name, accounts: &accounts, quiet: Vec::new(), timing: &timing };
         let from: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
         let runs: Vec<PlannedRun> = plan([task], None, from, DateTime::<Utc>::MAX_UTC).take(3).collect();

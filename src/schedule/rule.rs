@@ -6,13 +6,13 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, LocalResult, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
-use chrono_tz::{GapInfo, Tz};
+use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
 use super::syntax::Mistake;
 use super::times::Times;
+use super::zone::Zone;
 
 const HINT: &str = "write 5 fields: minute hour day month weekday";
 
@@ -25,14 +25,14 @@ enum Hours {
     RealTime,
 }
 
-/// The days of rules, by their fields. One of croner's values has five kilobytes, and most rules mean every day.
+/// The days of rules, by their fields. One of croner's values has five kilobytes.
 pub(super) type Days = BTreeMap<String, Arc<Cron>>;
 
 /// One entry of a schedule.
 pub(super) struct Rule {
     fields: Box<str>,
-    /// Their midnights.
-    days: Arc<Cron>,
+    /// Their midnights; `None` is every day, which is what most rules mean.
+    days: Option<Arc<Cron>>,
     times: Times,
     hours: Hours,
 }
@@ -59,15 +59,7 @@ impl Rule {
             return Err(malformed());
         };
         let times = Times::parse(second, minute, hour).ok_or_else(malformed)?;
-        let midnights = format!("0 0 0 {}", day.join(" "));
-        let days = match days.entry(midnights) {
-            Entry::Occupied(known) => Arc::clone(known.get()),
-            Entry::Vacant(unknown) => {
-                let cron = midnight_parser().parse(unknown.key());
-                let cron = Arc::new(cron.map_err(|error| Mistake::new(error.to_string(), HINT))?);
-                Arc::clone(unknown.insert(cron))
-            }
-        };
+        let days = if day == ["*"; 3] { None } else { Some(Self::midnights(day, days)?) };
         let hours = if hour.starts_with('*') { Hours::RealTime } else { Hours::Fixed };
         let rule = Self { fields: fields.into(), days, times, hours };
         // The calendar repeats after 400 years, so what does not come after 1970 never comes.
@@ -77,13 +69,24 @@ impl Rule {
         Ok(rule)
     }
 
+    fn midnights(day: &[&str], days: &mut Days) -> Result<Arc<Cron>, Mistake> {
+        match days.entry(format!("0 0 0 {}", day.join(" "))) {
+            Entry::Occupied(known) => Ok(Arc::clone(known.get())),
+            Entry::Vacant(unknown) => {
+                let cron = midnight_parser().parse(unknown.key());
+                let cron = Arc::new(cron.map_err(|error| Mistake::new(error.to_string(), HINT))?);
+                Ok(Arc::clone(unknown.insert(cron)))
+            }
+        }
+    }
+
     /// The six normalized fields.
     pub(super) fn fields(&self) -> &str {
         &self.fields
     }
 
     /// The first instant strictly after `after` (a whole second).
-    pub(super) fn next_after(&self, zone: Tz, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(super) fn next_after(&self, zone: Zone, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let local = after.with_timezone(&zone).naive_local();
         let next = self.first_from(zone, local, after);
         if self.hours == Hours::Fixed {
@@ -100,7 +103,7 @@ impl Rule {
     }
 
     /// The first instant after `after` among the wall clock times after `local`.
-    fn first_from(&self, zone: Tz, mut local: NaiveDateTime, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    fn first_from(&self, zone: Zone, mut local: NaiveDateTime, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         loop {
             local = self.wall_clock_after(local)?;
             let instant = match zone.from_local_datetime(&local) {
@@ -109,7 +112,7 @@ impl Rule {
                     Some(if self.hours == Hours::RealTime && first <= after { second } else { first })
                 }
                 LocalResult::None => {
-                    let end = GapInfo::new(&local, &zone)?.end?;
+                    let end = zone.end_of_gap(local)?.with_timezone(&zone);
                     local = end.naive_local() - TimeDelta::seconds(1);
                     (self.hours == Hours::Fixed).then_some(end)
                 }
@@ -121,16 +124,21 @@ impl Rule {
     }
 
     fn wall_clock_after(&self, local: NaiveDateTime) -> Option<NaiveDateTime> {
-        let today = local.date().and_time(NaiveTime::MIN);
-        let day = self.days.find_next_occurrence(&today, true).ok()?;
-        if day > today {
-            return Some(day.date().and_time(self.times.first()));
+        let today = local.date();
+        let mut day = self.day_from(today)?;
+        if day == today {
+            if let Some(time) = self.times.after(local.time()) {
+                return Some(today.and_time(time));
+            }
+            day = self.day_from(today.succ_opt()?)?;
         }
-        if let Some(time) = self.times.after(local.time()) {
-            return Some(today.date().and_time(time));
-        }
-        let day = self.days.find_next_occurrence(&today, false).ok()?;
-        Some(day.date().and_time(self.times.first()))
+        Some(day.and_time(self.times.first()))
+    }
+
+    /// The first day that is not before `date`.
+    fn day_from(&self, date: NaiveDate) -> Option<NaiveDate> {
+        let Some(days) = &self.days else { return Some(date) };
+        days.find_next_occurrence(&date.and_time(NaiveTime::MIN), true).ok().map(|midnight| midnight.date())
     }
 }
 
@@ -139,10 +147,10 @@ fn midnight_parser() -> CronParser {
 }
 
 /// The instant at which the zone's wall clock shows `local` for the first time or, when it leaves it out, the end of the gap.
-pub(super) fn first_instant(zone: Tz, local: NaiveDateTime) -> Option<DateTime<Utc>> {
+pub(super) fn first_instant(zone: Zone, local: NaiveDateTime) -> Option<DateTime<Utc>> {
     let instant = match zone.from_local_datetime(&local) {
         LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => instant,
-        LocalResult::None => GapInfo::new(&local, &zone)?.end?,
+        LocalResult::None => return zone.end_of_gap(local),
     };
     Some(instant.to_utc())
 }

@@ -170,8 +170,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::schedule::Schedule;
-    use crate::schedule::tests::timing;
+    use crate::schedule::tests::{timing, zone};
+    use crate::schedule::{Schedule, Zone};
 
     #[test]
     fn entries_become_sentences() {
@@ -189,13 +189,13 @@ mod tests {
             ("0 6 * * 5L", "at 06:00 on the last Friday of the month"),
             ("30 4 1,15 * 5", "at 04:30 on day 1 and 15 of the month or on Friday"),
         ] {
-            assert_eq!(describe(&timing(&[entry], chrono_tz::UTC)), format!("{words} (UTC)"));
+            assert_eq!(describe(&timing(&[entry], Zone::UTC)), format!("{words} (UTC)"));
         }
     }
 
     #[test]
     fn windows_periods_and_jitter_are_told() {
-        let shanghai = timing(&["07:00"], chrono_tz::Asia::Shanghai);
+        let shanghai = timing(&["07:00"], zone("Asia/Shanghai"));
         let window = Timing { window_end: Some("09:30:00".parse().unwrap()), ..shanghai.clone() };
         assert_eq!(describe(&window), "at 07:00 every day, drawn in the time until 09:30 (Asia/Shanghai)");
         let jitter = Timing { jitter: Duration::from_mins(90), ..shanghai.clone() };

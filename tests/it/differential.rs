@@ -14,6 +14,8 @@ use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::{America, Asia, Europe, Tz};
 use tgsignd::schedule::Schedule;
 
+use super::kit::Random;
+
 const EXPRESSIONS: usize = 3_000;
 /// Slots compared for each expression.
 const SLOTS: usize = 6;
@@ -35,45 +37,34 @@ struct Case {
     start: DateTime<Utc>,
 }
 
-/// Marsaglia's xorshift: the same expressions in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
+fn field(random: &mut Random, min: u64, max: u64) -> String {
+    let (a, b) = (random.between(min, max), random.between(min, max));
+    match random.below(6) {
+        0 | 1 => "*".to_owned(),
+        2 => format!("*/{}", random.between(2, 12)),
+        3 => format!("{}-{}", a.min(b), a.max(b)),
+        4 if a != b => format!("{a},{b}"),
+        _ => a.to_string(),
     }
+}
 
-    fn between(&mut self, min: u64, max: u64) -> u64 {
-        min + self.below(max - min + 1)
-    }
+fn day_field(random: &mut Random, min: u64, max: u64) -> String {
+    field(random, min, max).replace("*/", &format!("{min}-{max}/"))
+}
 
-    fn field(&mut self, min: u64, max: u64) -> String {
-        let (a, b) = (self.between(min, max), self.between(min, max));
-        match self.below(6) {
-            0 | 1 => "*".to_owned(),
-            2 => format!("*/{}", self.between(2, 12)),
-            3 => format!("{}-{}", a.min(b), a.max(b)),
-            4 if a != b => format!("{a},{b}"),
-            _ => a.to_string(),
-        }
-    }
-
-    fn day_field(&mut self, min: u64, max: u64) -> String {
-        self.field(min, max).replace("*/", &format!("{min}-{max}/"))
-    }
-
-    fn case(&mut self) -> Case {
-        let latest = if self.below(2) == 0 { 4 } else { 23 };
-        let fields =
-            [self.field(0, 59), self.field(0, latest), self.day_field(1, 28), self.field(1, 12), self.day_field(0, 6)];
-        let (zone, change) = CHANGES[usize::try_from(self.below(CHANGES.len() as u64)).unwrap_or_default()];
-        let change: DateTime<Utc> = change.parse().unwrap_or_default();
-        let before = TimeDelta::seconds(i64::try_from(self.below(40 * 3600)).unwrap_or_default());
-        Case { expression: fields.join(" "), zone, start: change - before }
-    }
+fn case(random: &mut Random) -> Case {
+    let latest = random.of(&[4, 23]);
+    let fields = [
+        field(random, 0, 59),
+        field(random, 0, latest),
+        day_field(random, 1, 28),
+        field(random, 1, 12),
+        day_field(random, 0, 6),
+    ];
+    let (zone, change) = random.of(&CHANGES);
+    let change: DateTime<Utc> = change.parse().unwrap();
+    let before = TimeDelta::seconds(random.below(40 * 3600).cast_signed());
+    Case { expression: fields.join(" "), zone, start: change - before }
 }
 
 /// A change of a zone's offset.
@@ -129,8 +120,8 @@ fn ask(command: &mut Command, cases: &[Case]) -> std::io::Result<Vec<Vec<i64>>> 
 
 /// Compares with the answers of a program; `known` tells a known difference from a mistake.
 fn compare(name: &str, command: &mut Command, known: impl Fn(&Case, i64, i64) -> Option<&'static str>) {
-    let mut random = Random(0x9E37_79B9_7F4A_7C15);
-    let cases: Vec<Case> = (0..EXPRESSIONS).map(|_| random.case()).collect();
+    let mut random = Random::new(1);
+    let cases: Vec<Case> = (0..EXPRESSIONS).map(|_| case(&mut random)).collect();
     let answers = ask(command, &cases).unwrap_or_default();
     assert_eq!(answers.len(), EXPRESSIONS, "{name} answers every question");
     let (mut classes, mut unknown) = (std::collections::BTreeMap::new(), Vec::new());
@@ -138,7 +129,11 @@ fn compare(name: &str, command: &mut Command, known: impl Fn(&Case, i64, i64) ->
         let Case { expression, zone, start } = case;
         let schedule = Schedule::parse(&[expression]).unwrap_or_else(|errors| panic!("{expression}: {errors:?}"));
         let ours: Vec<i64> = schedule
-            .slots_between(*zone, *start + TimeDelta::seconds(1), DateTime::<Utc>::MAX_UTC)
+            .slots_between(
+                zone.name().parse().expect("a zone"),
+                *start + TimeDelta::seconds(1),
+                DateTime::<Utc>::MAX_UTC,
+            )
             .map(tgsignd::names::Slot::unix_seconds)
             .take(SLOTS)
             .collect();

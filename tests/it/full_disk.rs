@@ -68,7 +68,8 @@ async fn slots_wait_for_space_and_none_is_lost() {
     let Some(disk) = SmallDisk::mount(&stage.datadir()) else { return };
     stage.sign_in("alice", 1001);
     stage.sign_in("bob", 1002);
-    let keys = "accounts = 'all'\nstagger = '0s'\nchat = '@points_bot'\nsteps = [{ send = '/checkin' }, { click = '签到' }]";
+    let keys =
+        "accounts = 'all'\nstagger = '0s'\nchat = '@points_bot'\nsteps = [{ send = '/checkin' }, { click = '签到' }]";
     stage.task("points", &format!("schedule = '{at}'\n{keys}"));
     let daemon = stage.daemon().await;
     disk.fill();

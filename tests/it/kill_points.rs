@@ -271,7 +271,12 @@ async fn whenever_it_is_killed_nothing_is_done_twice_and_no_slot_is_lost() {
     }
     println!(
         "{} points in {} scenarios from seed {seed}: {:?}\nin calls: {:?}\noutcomes: {:?}\nmessages refused as duplicates: {}",
-        tally.points(), tally.scenarios, tally.kinds, tally.doing, tally.outcomes, tally.refused
+        tally.points(),
+        tally.scenarios,
+        tally.kinds,
+        tally.doing,
+        tally.outcomes,
+        tally.refused
     );
     assert!(tally.wrong.is_empty(), "{} scenarios went wrong:\n{}", tally.wrong.len(), tally.wrong.join("\n"));
 }

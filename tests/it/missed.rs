@@ -24,7 +24,7 @@ async fn a_missed_slot_runs_late_and_once() {
     daemon.stop().await;
     let again = stage.daemon().await;
     let status = again.status().await;
-    assert!(status.running.is_empty() && status.tasks["quick"].missed.is_empty(), "{status:#?}");
+    assert!(status.running.is_empty() && status.tasks["quick"].counts.missed.is_empty(), "{status:#?}");
     again.stop().await;
     assert_eq!(stage.sent("alice", "quick"), ["/sign"]);
     let runs = stage.runs().await;
@@ -41,7 +41,7 @@ async fn a_slot_that_is_not_made_up_for_is_recorded_and_alarmed() {
         let daemon = stage.daemon().await;
         let alarm = daemon.line(|line| line.field("alarm") == "missed").await;
         assert_eq!((alarm.field("task"), alarm.field("level")), ("quick", "ERROR"));
-        daemon.status_when(|status| !status.tasks["quick"].missed.is_empty()).await;
+        daemon.status_when(|status| !status.tasks["quick"].counts.missed.is_empty()).await;
         let labels = [("task", "quick"), ("reason", reason)];
         assert_eq!(daemon.metrics().await.metric("tgsignd_schedule_missed_runs_total", &labels), Some(1.0));
         daemon.stop().await;

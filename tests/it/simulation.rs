@@ -4,16 +4,16 @@
 //! `TGSIGND_SIMULATION="tasks days seed"` sets the size and replays a failure; `"200 3650 1"` is the whole of it, and is
 //! best run with `--release`.
 
+mod drafts;
 mod ledger;
 mod periods;
 mod reference;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tgsignd::config::{self, FileContent, Snapshot, Sources};
+use tgsignd::config::Snapshot;
 use tgsignd::kernel::record::RunRecord;
 use tgsignd::kernel::resume::resume_at;
 use tgsignd::kernel::status::{Build, Status};
@@ -22,146 +22,14 @@ use tgsignd::names::{AccountName, RunId};
 use tgsignd::schedule::Seed;
 use tgsignd::script::Outcome;
 
+use self::drafts::{ACCOUNTS, Draft, draw_account, snapshot};
 use self::ledger::Ledger;
 use self::reference::Reference;
+use crate::kit::Random;
 
-const ZONES: [&str; 10] = [
-    "Asia/Shanghai",
-    "Europe/Berlin",
-    "America/New_York",
-    "Europe/London",
-    "Australia/Lord_Howe",
-    "Asia/Tehran",
-    "America/Sao_Paulo",
-    "Pacific/Auckland",
-    "Africa/Casablanca",
-    "UTC",
-];
-const ENTRIES: [&str; 12] = [
-    "06:00",
-    "30 2 * * *",
-    "17 2,14 * * *",
-    "0 6 * * MON-FRI",
-    "0 */12 * * *",
-    "30 4 1,15 * 5",
-    "0 0 L * *",
-    "45 1-3 * * SUN",
-    "@weekly",
-    "23:59:59",
-    "0 0 * * *",
-    "15 3 * 3,10,11 *",
-];
-const ACCOUNTS: usize = 12;
-
-/// Marsaglia's xorshift.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-
-    fn seconds(&mut self, least: u64, most: u64) -> TimeDelta {
-        TimeDelta::seconds((least + self.below(most - least)).cast_signed())
-    }
-
-    fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
-    }
-}
-
-/// The tables of one task, each line drawn anew by a reload now and then.
-struct Draft {
-    enabled: bool,
-    when: String,
-    zone: &'static str,
-    jitter: &'static str,
-    missed: &'static str,
-    accounts: Vec<u64>,
-    more: String,
-}
-
-impl Draft {
-    fn draw(random: &mut Random) -> Self {
-        let mut draft = Self {
-            enabled: true,
-            when: String::new(),
-            zone: random.of(&ZONES),
-            jitter: "0s",
-            missed: "",
-            accounts: Vec::new(),
-            more: String::new(),
-        };
-        for what in 0..5 {
-            draft.redraw(what, random);
-        }
-        draft
-    }
-
-    fn redraw(&mut self, what: u64, random: &mut Random) {
-        match what {
-            0 => {
-                self.when = match random.below(6) {
-                    0 => format!("between = {}", random.of(&["['07:00', '09:30']", "['23:00', '01:30']"])),
-                    1 => format!("every = '{}'", random.of(&["5h", "20h", "3d"])),
-                    _ => {
-                        let entries = (0..=random.below(2)).map(|_| format!("'{}'", random.of(&ENTRIES)));
-                        format!("schedule = [{}]", entries.collect::<Vec<_>>().join(", "))
-                    }
-                }
-            }
-            1 => self.jitter = random.of(&["0s", "10m", "2h"]),
-            2 => {
-                let policies = ["{ policy = 'skip' }", "{ within = '6h' }", "{ within = '20m' }", "{ within = '3d' }"];
-                self.missed = random.of(&policies);
-            }
-            3 => {
-                let first = random.below(ACCOUNTS as u64);
-                self.accounts = (first..=first + random.below(2)).map(|account| account % ACCOUNTS as u64).collect();
-            }
-            4 => {
-                self.more = format!(
-                    "retry = {{ attempts = {}, delay = '{}' }}\n{}{}",
-                    1 + random.below(3),
-                    random.of(&["1m", "30m", "1h"]),
-                    random.of(&["", "deadline = '22:00'\n"]),
-                    random.of(&["", "", "once_per = 'day'\n"]),
-                );
-            }
-            _ => self.enabled = !self.enabled,
-        }
-    }
-
-    fn write(&self, name: usize, text: &mut String) {
-        let accounts: Vec<_> = self.accounts.iter().map(|account| format!("'a{account}'")).collect();
-        let Self { enabled, when, zone, jitter, missed, more, .. } = self;
-        write!(
-            text,
-            "[tasks.t{name}]\nenabled = {enabled}\n{when}\ntimezone = '{zone}'\njitter = '{jitter}'\n\
-             missed = {missed}\naccounts = [{}]\n{more}chat = 1\nsteps = [{{ send = 'x' }}]\n",
-            accounts.join(", ")
-        )
-        .unwrap();
-    }
-}
-
-/// The lines of one account.
-fn draw_account(random: &mut Random) -> String {
-    let quiet =
-        random.of(&["", "quiet = ['23:00', '07:00']\n", "quiet = ['12:00', '13:30']\ntimezone = 'Asia/Tokyo'\n"]);
-    let budget = random.of(&["", "at_most = { runs = 9, per = '6h' }\n", "at_most = { runs = 3, per = '1h' }\n"]);
-    format!("{quiet}{budget}")
-}
-
-fn snapshot(accounts: &[String], drafts: &[Draft]) -> Arc<Snapshot> {
-    let mut text = "version = 1\n".to_owned();
-    accounts.iter().enumerate().for_each(|(name, lines)| write!(text, "[accounts.a{name}]\n{lines}").unwrap());
-    drafts.iter().enumerate().for_each(|(name, draft)| draft.write(name, &mut text));
-    let files = BTreeMap::from([("tgsignd.toml".to_owned(), FileContent::Bytes(text.into()))]);
-    Arc::new(config::load(&Sources { files, environment: BTreeMap::new() }).unwrap().snapshot)
+/// From `least` seconds to less than `most`.
+fn seconds(random: &mut Random, least: u64, most: u64) -> TimeDelta {
+    TimeDelta::seconds((least + random.below(most - least)).cast_signed())
 }
 
 /// A run under way.
@@ -192,7 +60,7 @@ fn kernel(ledger: &Ledger, now: DateTime<Utc>) -> Kernel {
 
 impl World {
     fn new(tasks: usize, seed: u64) -> Self {
-        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let mut random = Random::new(seed);
         let accounts: Vec<_> = (0..ACCOUNTS).map(|_| draw_account(&mut random)).collect();
         let drafts: Vec<_> = (0..tasks).map(|_| Draft::draw(&mut random)).collect();
         let now = "2026-11-22T00:00:00Z".parse().unwrap();
@@ -253,7 +121,7 @@ impl World {
         };
         *self.events.entry("runs").or_default() += 1;
         let longest = if self.random.below(50) == 0 { 20_000 } else { 120 };
-        let ends_at = self.now + self.random.seconds(1, longest);
+        let ends_at = self.now + seconds(&mut self.random, 1, longest);
         self.runs.push(Run { order, run_id, ends_at });
         None
     }
@@ -326,8 +194,8 @@ impl World {
         *self.events.entry(what).or_default() += 1;
         match what {
             "crash" => self.crash(),
-            "forward" => self.put_clock(|random| random.seconds(1, 12 * 3600)),
-            "backward" => self.put_clock(|random| -random.seconds(1, 3 * 3600)),
+            "forward" => self.put_clock(|random| seconds(random, 1, 12 * 3600)),
+            "backward" => self.put_clock(|random| -seconds(random, 1, 3 * 3600)),
             "actor" => {
                 let account: AccountName = format!("a{}", self.random.below(ACCOUNTS as u64)).parse().unwrap();
                 self.runs.retain(|run| run.order.key.account != account);
@@ -368,7 +236,7 @@ impl World {
         self.ledger.process_ended(self.kernel.status());
         self.runs.clear();
         let longest = if self.random.below(4) == 0 { 4 * 86_400 } else { 600 };
-        let pause = self.random.seconds(1, longest);
+        let pause = seconds(&mut self.random, 1, longest);
         self.pass(self.now + pause);
         // What was in force when the process ended comes first, as the daemon does it: the old schedules' slots are due.
         self.kernel = kernel(&self.ledger, self.now);
@@ -396,8 +264,8 @@ fn every_due_slot_is_exactly_one_of_run_missed_and_skipped() {
     while world.now < end {
         // Often in the middle of something.
         let until = match (world.random.below(3), world.kernel.deadline()) {
-            (0, Some(deadline)) => deadline.max(world.now) + world.random.seconds(0, 120),
-            _ => world.now + world.random.seconds(600, 3 * 86_400),
+            (0, Some(deadline)) => deadline.max(world.now) + seconds(&mut world.random, 0, 120),
+            _ => world.now + seconds(&mut world.random, 600, 3 * 86_400),
         };
         while world.now < until {
             world.step(until);

@@ -165,7 +165,16 @@ async fn a_damaged_session_is_named_and_its_key_is_not_replaced() {
     let key = whole.windows(12).position(|part| part == b"\"auth_key\":\"").unwrap() + 12;
     let mut flipped = whole.clone();
     flipped[key] = if flipped[key] == b'1' { b'2' } else { b'1' };
-    let damages = [&b""[..], b"{", b"{}", b"\0\0\0\0", &whole[..1], &whole[..whole.len() / 2], &whole[..whole.len() - 1], &flipped];
+    let damages = [
+        &b""[..],
+        b"{",
+        b"{}",
+        b"\0\0\0\0",
+        &whole[..1],
+        &whole[..whole.len() / 2],
+        &whole[..whole.len() - 1],
+        &flipped,
+    ];
     for (number, bytes) in damages.into_iter().enumerate() {
         copy(&worked.stopped, &worked.stage.datadir());
         fs::write(&session, bytes).unwrap();

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
+use crate::schedule::Zone;
 use chrono::NaiveTime;
-use chrono_tz::Tz;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::config::snapshot::{RetryFrom, Task};
-use crate::config::source::hexadecimal;
+use crate::config::snapshot::{Fingerprint, RetryFrom, Task};
 use crate::names::AccountName;
 use crate::schedule::MissedPolicy;
 use crate::script::Script;
@@ -19,7 +18,7 @@ use crate::script::Script;
 struct Behaviour<'a> {
     enabled: bool,
     accounts: &'a [AccountName],
-    slots: &'a str,
+    slots: String,
     jitter: Duration,
     stagger: Duration,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,21 +41,21 @@ struct Behaviour<'a> {
 }
 
 /// The fingerprint of what decides which slots there are, apart from the last success.
-pub(super) fn of_schedule(zone: Tz, entries: &[&str]) -> String {
+pub(super) fn of_schedule(zone: Zone, entries: &[&str]) -> Fingerprint {
     hash(&(zone.name(), entries))
 }
 
 /// [`of_schedule`] for slots that follow the last success.
-pub(super) fn of_period(period: Duration) -> String {
+pub(super) fn of_period(period: Duration) -> Fingerprint {
     hash(&("every", period.as_secs()))
 }
 
 /// The fingerprint of a task whose `schedule_fingerprint` is set.
-pub(super) fn of_task(task: &Task) -> String {
+pub(super) fn of_task(task: &Task) -> Fingerprint {
     hash(&Behaviour {
         enabled: task.enabled,
         accounts: &task.accounts,
-        slots: &task.schedule_fingerprint,
+        slots: task.schedule_fingerprint.to_string(),
         jitter: task.timing.jitter,
         stagger: task.timing.stagger,
         window_end: task.timing.window_end,
@@ -75,11 +74,11 @@ pub(super) fn of_task(task: &Task) -> String {
     })
 }
 
-fn hash(value: &impl Serialize) -> String {
+fn hash(value: &impl Serialize) -> Fingerprint {
     #[expect(
         clippy::expect_used,
         reason = "only maps with keys that are no text cannot be written, and there are none"
     )]
     let bytes = serde_json::to_vec(value).expect("plain data is JSON");
-    hexadecimal(&Sha256::digest(bytes))
+    Fingerprint::from(<[u8; 32]>::from(Sha256::digest(bytes)))
 }

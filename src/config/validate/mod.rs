@@ -2,6 +2,7 @@
 //! where it can, and returns `None` or an invalid field when its result cannot be used.
 
 mod account;
+mod account_names;
 mod ai;
 mod backup;
 mod chat;
@@ -16,6 +17,7 @@ mod value;
 mod words;
 
 pub(super) use account::account;
+pub(super) use account_names::AccountNames;
 pub(super) use ai::ai;
 pub(super) use backup::backup;
 pub(super) use environment::Environment;

@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use crate::schedule::Zone;
 use chrono::NaiveTime;
-use chrono_tz::Tz;
 
 use super::{fingerprint, value};
 use crate::config::document::Place;
 use crate::config::reader::{Field, TableReader, Value};
+use crate::config::snapshot::Fingerprint;
 use crate::schedule::{Parser, Schedule, restricts_both_days};
 
 /// An entry of a schedule and where it stands.
@@ -62,7 +63,7 @@ impl<'a> When<'a> {
     }
 
     /// The digest of what decides which slots there are.
-    pub(super) fn fingerprint(&self, zone: Tz) -> String {
+    pub(super) fn fingerprint(&self, zone: Zone) -> Fingerprint {
         match self {
             Self::Entries(entries) => {
                 fingerprint::of_schedule(zone, &entries.iter().map(|entry| entry.text).collect::<Vec<_>>())

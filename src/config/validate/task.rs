@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::schedule::Zone;
 use chrono::NaiveTime;
-use chrono_tz::Tz;
 
+use super::account_names::AccountNames;
 use super::chat;
 use super::fingerprint;
 use super::pattern::Patterns;
@@ -15,7 +16,7 @@ use super::steps::{self, PlacedSteps};
 use super::value;
 use crate::config::document::Place;
 use crate::config::reader::{Field, TableReader, Value};
-use crate::config::snapshot::{ChatRef, Retry, RetryFrom, Task};
+use crate::config::snapshot::{ChatRef, Fingerprint, Retry, RetryFrom, Task};
 use crate::config::suggest;
 use crate::names::{AccountName, TaskName};
 use crate::schedule::{MissedPolicy, Timing};
@@ -40,7 +41,7 @@ pub(in crate::config) struct Parts<'a> {
     accounts: Field<(Accounts<'a>, Place<'a>)>,
     when: Field<When<'a>>,
     once_per_day: Field<()>,
-    timezone: Field<Tz>,
+    timezone: Field<Zone>,
     jitter: Field<Duration>,
     stagger: Field<Duration>,
     missed: Field<MissedPolicy>,
@@ -119,8 +120,8 @@ impl<'a> Parts<'a> {
 pub(in crate::config) struct World<'a> {
     /// `[defaults]`
     pub(in crate::config) defaults: Option<Parts<'a>>,
-    /// The names of all accounts, those of wrong ones too.
-    pub(in crate::config) accounts: BTreeSet<&'a str>,
+    /// All accounts.
+    pub(in crate::config) accounts: AccountNames<'a>,
     /// Whether all files could be parsed. If not, what is missing may be in the others, and nothing is said about it.
     pub(in crate::config) complete: bool,
     /// Shared by all tasks.
@@ -199,8 +200,8 @@ impl<'a> World<'a> {
             post_gap: post_gap.or_default(Duration::ZERO)?,
             delete_after: delete_after.optional()?,
             script: Arc::new(script),
-            fingerprint: String::new(),
-            schedule_fingerprint: String::new(),
+            fingerprint: Fingerprint::default(),
+            schedule_fingerprint: Fingerprint::default(),
         };
         task.schedule_fingerprint = when.fingerprint(task.timing.zone);
         task.fingerprint = fingerprint::of_task(&task);
@@ -212,20 +213,21 @@ impl<'a> World<'a> {
         task: &str,
         task_place: Place<'_>,
         accounts: Field<(Accounts<'_>, Place<'_>)>,
-    ) -> Option<Vec<AccountName>> {
-        let every = || self.accounts.iter().map(|name| name.parse().ok()).collect::<Option<Vec<_>>>();
+    ) -> Option<Arc<[AccountName]>> {
+        let every = || self.accounts.list(self.accounts.iter());
+        let count = self.accounts.iter().len();
         let none = |place: Place<'_>| {
             let hint = "add a table [accounts.NAME], and sign it in with `tgsignd login NAME`";
             place.error_with_hint(format!("no account is defined for task `{task}`"), hint.to_owned());
         };
         match accounts.optional()? {
-            _ if self.accounts.is_empty() && !self.complete => None,
-            None | Some((Accounts::All, _)) if self.accounts.is_empty() => {
+            _ if count == 0 && !self.complete => None,
+            None | Some((Accounts::All, _)) if count == 0 => {
                 none(task_place);
                 None
             }
             Some((Accounts::All, _)) => every(),
-            None if self.accounts.len() == 1 => every(),
+            None if count == 1 => every(),
             None => {
                 if self.complete {
                     let message = format!("task `{task}` does not say which of the accounts performs it");
@@ -236,22 +238,20 @@ impl<'a> World<'a> {
                 None
             }
             Some((Accounts::Named(names), _)) => {
-                let found: Vec<_> = names.into_iter().map(|(name, place)| self.find(name, place)).collect();
-                found.into_iter().collect()
+                for (name, place) in &names {
+                    self.look_for(name, *place);
+                }
+                self.accounts.list(names.iter().map(|(name, _)| *name))
             }
         }
     }
 
-    fn find(&self, name: &str, place: Place<'_>) -> Option<AccountName> {
-        if self.accounts.contains(name) {
-            return name.parse().ok();
-        }
-        if self.complete {
-            let hint = suggest::hint(name, self.accounts.iter().copied())
+    fn look_for(&self, name: &str, place: Place<'_>) {
+        if self.complete && !self.accounts.contains(name) {
+            let hint = suggest::hint(name, self.accounts.iter())
                 .unwrap_or_else(|| "no account is defined: add a table [accounts.NAME]".to_owned());
             place.error_with_hint(format!("there is no account `{name}`"), hint);
         }
-        None
     }
 }
 

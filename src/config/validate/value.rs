@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::schedule::Zone;
 use chrono::NaiveTime;
-use chrono_tz::{TZ_VARIANTS, Tz};
 
 use crate::config::document::Place;
 use crate::config::reader::Value;
@@ -116,11 +116,11 @@ const NO_ZONES: [(&str, &str); 3] =
     [("Asia/Beijing", "Asia/Shanghai"), ("Asia/Shenzhen", "Asia/Shanghai"), ("Asia/Guangzhou", "Asia/Shanghai")];
 
 /// An IANA time zone.
-pub(super) fn timezone(value: Value<'_>) -> Option<Tz> {
+pub(super) fn timezone(value: Value<'_>) -> Option<Zone> {
     let text = value.text()?;
-    text.parse::<Tz>().ok().or_else(|| {
+    text.parse::<Zone>().ok().or_else(|| {
         let known = NO_ZONES.iter().find(|(name, _)| *name == text).map(|(_, zone)| *zone);
-        let hint = match known.or_else(|| suggest::closest(text, TZ_VARIANTS.iter().map(|zone| zone.name()))) {
+        let hint = match known.or_else(|| suggest::closest(text, Zone::names())) {
             Some(zone) => format!("did you mean \"{zone}\"?"),
             None => "write an IANA name such as \"Asia/Shanghai\", \"Europe/Berlin\" or \"UTC\"".to_owned(),
         };
@@ -201,8 +201,8 @@ mod tests {
     #[test]
     fn the_hints_for_places_that_are_no_zones_are_zones() {
         for (place, zone) in NO_ZONES {
-            assert!(place.parse::<Tz>().is_err(), "{place}");
-            assert!(zone.parse::<Tz>().is_ok(), "{zone}");
+            assert!(place.parse::<Zone>().is_err(), "{place}");
+            assert!(zone.parse::<Zone>().is_ok(), "{zone}");
         }
     }
 }

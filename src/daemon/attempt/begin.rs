@@ -76,7 +76,18 @@ pub(super) fn again(order: RunOrder, run_id: RunId, number: u32, history: &Claim
     };
     let since = inherited.first().map_or_else(Utc::now, |first| first.at);
     let journal = inherited.iter().map(|entry| entry.mark.clone()).collect();
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: false, inherited, uncertain: false })
+    Ok(Attempt {
+        order,
+        run_id,
+        number,
+        claimed_at,
+        kept,
+        journal,
+        since,
+        taken_up: false,
+        inherited,
+        uncertain: false,
+    })
 }
 
 /// What a crash left behind goes on where its journal ends.

@@ -159,7 +159,7 @@ fn read_again(options: &mut Options, restored: bool) {
         }
     }
     let (workdir, environment) = (options.workdir.clone(), options.environment.clone());
-    options.first = options.reader.read(&workdir, environment, Reread::Everything);
+    options.first = options.reader.read(&workdir, environment, &Reread::Everything);
 }
 
 fn has_files(folder: &Path) -> bool {

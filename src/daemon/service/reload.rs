@@ -13,9 +13,8 @@ use crate::config::{Changes, Connect, Diff, Snapshot, Task};
 use crate::daemon::reload::{self, Accepted, Rejected};
 use crate::daemon::systemd;
 use crate::daemon::workdir::Reread;
-use crate::kernel::Event;
-use crate::kernel::agenda::PairKey;
 use crate::kernel::record::ActivePair;
+use crate::kernel::{Event, PairKey};
 use crate::ledger::{LedgerError, Tasks};
 use crate::names::AccountName;
 
@@ -34,7 +33,9 @@ impl Service {
         before.tasks.retain(|name, task| {
             let known = |account: &AccountName| active.get(&(name.clone(), account.clone()));
             let accounts = &task.accounts;
-            accounts.iter().all(|account| known(account).is_some_and(|(of, _)| *of == task.schedule_fingerprint))
+            accounts
+                .iter()
+                .all(|account| known(account).is_some_and(|(of, _)| *of == task.schedule_fingerprint.to_string()))
         });
         let active_since = active.into_iter().map(|(pair, (_, since))| (pair, since)).collect();
         self.take_in(Event::Loaded { snapshot: Arc::new(before), active_since });
@@ -62,7 +63,7 @@ impl Service {
         // After a panic the next reading begins with nothing.
         let mut reader = std::mem::take(&mut self.reader);
         let read = tokio::task::spawn_blocking(move || {
-            let read = reader.read(&workdir, environment, reread);
+            let read = reader.read(&workdir, environment, &reread);
             (reader, read)
         });
         match read.await {
@@ -193,7 +194,7 @@ impl Service {
                 task.accounts.iter().map(|account| ActivePair {
                     task: task.name.clone(),
                     account: account.clone(),
-                    schedule: task.schedule_fingerprint.clone(),
+                    schedule: task.schedule_fingerprint.to_string(),
                 })
             })
             .collect();

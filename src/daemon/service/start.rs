@@ -260,7 +260,9 @@ pub(super) fn first_configuration(
         kept => {
             if let Some(Err(Rejected(errors))) = kept {
                 let place = last_good::folder(datadir);
-                rejected.0.push(format!("the configuration that was accepted last, in {}, is damaged too:", place.display()));
+                rejected
+                    .0
+                    .push(format!("the configuration that was accepted last, in {}, is damaged too:", place.display()));
                 rejected.0.extend(errors);
             }
             Err(StartError::Configuration(rejected.0))

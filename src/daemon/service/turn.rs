@@ -48,7 +48,11 @@ impl Service {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
         loop {
-            self.ticker.arm(self.kernel.deadline());
+            // What is due already is done without being told.
+            let is_behind = self.is_behind();
+            if !is_behind {
+                self.ticker.arm(self.kernel.deadline());
+            }
             let publish_at = self.published + PUBLISH_PAUSE;
             tokio::select! {
                 _ = terminate.recv() => {
@@ -68,7 +72,7 @@ impl Service {
                 Some(event) = self.events.recv() => self.take_in(event),
                 Some(wake) = self.wakes.recv() => self.woken(wake),
                 // One tick does a part of what is due.
-                () = std::future::ready(()), if self.is_behind() => self.take_in(Event::Tick),
+                () = std::future::ready(()), if is_behind => self.take_in(Event::Tick),
                 Some(call) = self.calls.recv() => self.answer(call),
                 Some(report) = next_report(&mut self.backup) => {
                     if let Heeded::Superseded = self.heed(report).await {

@@ -133,7 +133,7 @@ async fn after_a_thousand_deadlines_at_once_the_last_one_wakes() {
 #[test]
 fn a_full_channel_loses_nothing() {
     let (shared, clock, mut wakes) = shared(1);
-    shared.set_deadline(Some(clock.now()));
+    shared.state().deadline = Some(clock.now());
     assert!(shared.tick());
     shared.announce();
     clock.put(TimeDelta::seconds(-30));

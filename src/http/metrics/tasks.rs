@@ -48,10 +48,10 @@ const FAILURES: (&str, &str) = ("task_consecutive_failures", "Slots not done sin
 
 fn apart(status: &Status) -> Vec<Family> {
     let tasks = || status.tasks.iter();
-    let outcomes = tasks().flat_map(|(name, task)| by_outcome(&label("task", name), &task.outcomes));
-    let missed = tasks().flat_map(|(name, task)| by_missed(&label("task", name), &task.missed));
-    let skipped = tasks().flat_map(|(name, task)| by_skipped(&label("task", name), &task.skipped));
-    let delayed = tasks().flat_map(|(name, task)| by_delayed(&label("task", name), &task.delayed));
+    let outcomes = tasks().flat_map(|(name, task)| by_outcome(&label("task", name), &task.counts.outcomes));
+    let missed = tasks().flat_map(|(name, task)| by_missed(&label("task", name), &task.counts.missed));
+    let skipped = tasks().flat_map(|(name, task)| by_skipped(&label("task", name), &task.counts.skipped));
+    let delayed = tasks().flat_map(|(name, task)| by_delayed(&label("task", name), &task.counts.delayed));
     let intervals = tasks().filter_map(|(name, task)| Some((label("task", name), task.interval?.as_secs().into())));
     vec![
         gauges(ENABLED.0, ENABLED.1, tasks().map(|(name, task)| (label("task", name), task.enabled.into()))),
@@ -85,10 +85,10 @@ fn together(status: &Status) -> Vec<Family> {
         gauges(name, help, value.map(|value| (vec![], value)))
     };
     vec![
-        counters(RUNS.0, RUNS.1, by_outcome(&vec![], &sums(status, |task| &task.outcomes))),
-        counters(MISSED.0, MISSED.1, by_missed(&vec![], &sums(status, |task| &task.missed))),
-        counters(SKIPPED.0, SKIPPED.1, by_skipped(&vec![], &sums(status, |task| &task.skipped))),
-        counters(DELAYED.0, DELAYED.1, by_delayed(&vec![], &sums(status, |task| &task.delayed))),
+        counters(RUNS.0, RUNS.1, by_outcome(&vec![], &sums(status, |task| &task.counts.outcomes))),
+        counters(MISSED.0, MISSED.1, by_missed(&vec![], &sums(status, |task| &task.counts.missed))),
+        counters(SKIPPED.0, SKIPPED.1, by_skipped(&vec![], &sums(status, |task| &task.counts.skipped))),
+        counters(DELAYED.0, DELAYED.1, by_delayed(&vec![], &sums(status, |task| &task.counts.delayed))),
         one(NEXT, all().filter_map(|pair| Some(pair.next?.fire_at)).min().map(Into::into)),
         one(LAST, all().filter_map(|pair| Some(pair.last.as_ref()?.ended_at)).max().map(Into::into)),
         one(SUCCESS, all().filter_map(|pair| pair.last_success_at).min().map(Into::into)),

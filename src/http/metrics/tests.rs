@@ -81,14 +81,16 @@ fn fill_tasks(status: &mut Status) {
     let busy = TaskStatus {
         enabled: true,
         accounts: [(account, pair)].into_iter().collect(),
-        outcomes: [(Outcome::Failed, 1), (Outcome::Succeeded, 4)].into(),
-        missed: [(MissedReason::WindowPassed, 1)].into(),
-        skipped: [(SkippedReason::Overlap, 2)].into(),
-        delayed: [(DelayedReason::Budget, 3)].into(),
+        counts: Counts::from(Counted {
+            outcomes: [(Outcome::Failed, 1), (Outcome::Succeeded, 4)].into(),
+            missed: [(MissedReason::WindowPassed, 1)].into(),
+            skipped: [(SkippedReason::Overlap, 2)].into(),
+            delayed: [(DelayedReason::Budget, 3)].into(),
+        }),
         interval: Some(std::time::Duration::from_hours(24)),
     };
     let idle = ("idle-b".parse().unwrap(), Arc::new(TaskStatus::default()));
-    status.tasks = Arc::new([(task, Arc::new(busy)), idle].into());
+    status.tasks = [(task, Arc::new(busy)), idle].into_iter().collect();
     status.running = vec![RunningRun { run_id, key, attempt: 1, started_at: Some(now()) }];
 }
 
@@ -152,7 +154,7 @@ fn too_many_tasks_share_their_series_and_say_so() {
     let failing = status.tasks.values().next_back().cloned().unwrap();
     let tasks = |count: usize| {
         let name = |number: usize| format!("task-{number}").parse::<TaskName>().unwrap();
-        Arc::new((0..count).map(|number| (name(number), Arc::clone(&failing))).collect())
+        (0..count).map(|number| (name(number), Arc::clone(&failing))).collect()
     };
     status.tasks = tasks(DETAILED_TASKS);
     let apart = render(&status, &process());
@@ -160,7 +162,7 @@ fn too_many_tasks_share_their_series_and_say_so() {
 
     status.tasks = tasks(DETAILED_TASKS + 1);
     let (task, pair) = (TaskName::clone(status.tasks.keys().next().unwrap()), "alice".parse::<AccountName>().unwrap());
-    let worst = Arc::make_mut(Arc::make_mut(&mut status.tasks).get_mut(&task).unwrap());
+    let worst = Arc::make_mut(status.tasks.get_mut(&task).unwrap());
     let worst = worst.accounts.get_mut(pair.as_str()).unwrap();
     worst.consecutive_failures = 9;
     worst.last_success_at = Some(DateTime::from_timestamp(1000, 0).unwrap());

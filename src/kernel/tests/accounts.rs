@@ -65,8 +65,8 @@ fn in_quiet_hours_nothing_begins_and_the_last_slot_of_the_night_stands_for_all()
     assert_eq!(stage.ordered(), ["t/alice@23T07:00 scheduled"]);
     assert_eq!(stage.missed().len(), 8);
     assert!(stage.alarms.is_empty());
-    assert_eq!(stage.task("t").skipped, [(SkippedReason::Quiet, 8)].into());
-    assert_eq!(stage.task("t").delayed, [].into());
+    assert_eq!(stage.task("t").counts.skipped, [(SkippedReason::Quiet, 8)].into());
+    assert_eq!(stage.task("t").counts.delayed, [].into());
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn new_quiet_hours_move_what_is_planned() {
     assert_eq!(stage.next("t").as_deref(), Some("22T08:00:00"));
     stage.until("22T08:00:00");
     assert_eq!(stage.ordered(), ["t/alice@22T06:00 scheduled"]);
-    assert_eq!(stage.task("t").delayed, [(DelayedReason::Quiet, 1)].into());
+    assert_eq!(stage.task("t").counts.delayed, [(DelayedReason::Quiet, 1)].into());
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_budget_holds_runs_back_until_there_is_room_and_misses_what_would_be_too_lat
     }
     assert_eq!(begun, ["06:00 t0", "06:00 t1", "07:00 t2", "07:00 t3"]);
     assert_eq!((stage.missed(), stage.alarms.len()), (vec!["t4/alice@22T06:00 Missed".to_owned()], 1));
-    let delayed: Vec<_> = (0..5).map(|n| stage.task(&format!("t{n}")).delayed).collect();
+    let delayed: Vec<_> = (0..5).map(|n| stage.task(&format!("t{n}")).counts.delayed.clone()).collect();
     let by_budget = BTreeMap::from([(DelayedReason::Budget, 1)]);
     assert_eq!(delayed, [[].into(), [].into(), by_budget.clone(), by_budget.clone(), by_budget]);
 }

@@ -109,6 +109,17 @@ fn a_lost_actor_s_orders_are_given_once_more_or_taken_up() {
 }
 
 #[test]
+fn a_lost_actor_does_not_double_the_alarm_of_the_deadline() {
+    let mut stage = Stage::new("22T00:00:00", &format!("{DAILY}deadline = '22:00'\n"));
+    stage.until("22T06:00:00");
+    let (order, account): (_, AccountName) = (stage.order(), "alice".parse().unwrap());
+    stage.event(Event::ActorLost { account: account.clone() });
+    stage.event(Event::Recovered { account, open: vec![open(&order, Vec::new())] });
+    stage.until("22T23:00:00");
+    assert_eq!(stage.alarms, ["t/alice@22T06:00 deadline"]);
+}
+
+#[test]
 fn a_run_by_hand_is_no_slot_of_the_schedule() {
     let mut stage = Stage::new("22T00:00:00", &format!("{DAILY}once_per = 'day'\n"));
     let task: TaskName = "t".parse().unwrap();

@@ -65,7 +65,7 @@ fn lost_slots_that_are_too_many_to_name_are_counted() {
     );
     // The one of midnight is on time.
     let status = &stage.kernel.status().tasks["t"];
-    assert_eq!(status.missed.values().sum::<u64>(), 239);
+    assert_eq!(status.counts.missed.values().sum::<u64>(), 239);
     assert_eq!(status.accounts.values().next().unwrap().consecutive_failures, 239);
     assert_eq!(stage.not_run.len(), crate::schedule::NAMED_LOST_SLOTS);
     assert_eq!(stage.alarms, ["t/alice@21T23:59 missed"]);
@@ -224,7 +224,7 @@ fn once_per_day_skips_what_was_done_on_the_same_local_day() {
     stage.orders.clear();
     stage.until("22T22:00:00");
     assert_eq!(stage.missed(), ["t/alice@22T14:30 Skipped"]);
-    assert_eq!(stage.task("t").skipped, [(SkippedReason::Done, 1)].into());
+    assert_eq!(stage.task("t").counts.skipped, [(SkippedReason::Done, 1)].into());
     assert_eq!(stage.ordered(), ["t/alice@22T22:00 scheduled"]);
 }
 
@@ -234,7 +234,7 @@ fn a_slot_that_comes_while_the_one_before_runs_is_skipped_and_counted() {
     stage.until("22T03:00:00");
     assert_eq!(stage.ordered(), ["t/alice@22T01:00 scheduled"]);
     assert_eq!(stage.missed(), ["t/alice@22T02:00 Skipped", "t/alice@22T03:00 Skipped"]);
-    assert_eq!(stage.task("t").skipped, [(SkippedReason::Overlap, 2)].into());
+    assert_eq!(stage.task("t").counts.skipped, [(SkippedReason::Overlap, 2)].into());
 }
 
 #[test]

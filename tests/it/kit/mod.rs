@@ -10,6 +10,7 @@
 //! | `webdav_servers` | Apache, nginx and others, started for one test |
 //! | `https` | a server with a certificate |
 //! | `tools` | programs that are there or not |
+//! | `random` | numbers that look random |
 //!
 //! Nothing sleeps for a fixed time: everything waits for an event, and gives up after [`LIMIT`].
 
@@ -18,6 +19,7 @@ mod daemon;
 mod http;
 mod https;
 mod log;
+mod random;
 mod stage;
 pub(crate) mod tools;
 pub(crate) mod webdav_servers;
@@ -29,6 +31,7 @@ pub(crate) use command::{Ended, Invocation, read_until};
 pub(crate) use daemon::Daemon;
 pub(crate) use http::{Answer, ask, ask_unix};
 pub(crate) use https::{Https, authority, ok};
+pub(crate) use random::Random;
 pub(crate) use stage::{Stage, soon, world};
 pub(crate) use tools::tool;
 

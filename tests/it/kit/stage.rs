@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use chrono::{TimeDelta, Utc};
 use telegram_sim::{DataCentre, Event, World};
 use tempfile::TempDir;
-use tgsignd::config::{self, TestDataCentre};
 use tgsignd::config::secret::Secret;
+use tgsignd::config::{self, TestDataCentre};
 use tgsignd::daemon::datadir::Datadir;
 use tgsignd::daemon::workdir;
 use tgsignd::kernel::record::{ActivePair, RunRecord};
@@ -112,7 +112,7 @@ impl Stage {
             task.accounts.iter().map(|account| ActivePair {
                 task: task.name.clone(),
                 account: account.clone(),
-                schedule: task.schedule_fingerprint.clone(),
+                schedule: task.schedule_fingerprint.to_string(),
             })
         });
         let pairs: Vec<_> = pairs.collect();

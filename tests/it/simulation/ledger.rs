@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use tgsignd::config::Snapshot;
-use tgsignd::kernel::RunOrder;
-use tgsignd::kernel::agenda::PairKey;
+use tgsignd::config::{Fingerprint, Snapshot};
 use tgsignd::kernel::record::{Claim, ClaimHistory, NotRun, Position, RunRecord, Trigger};
 use tgsignd::kernel::status::Status;
+use tgsignd::kernel::{PairKey, RunOrder};
 use tgsignd::names::{RunId, RunKey, Slot, TaskName};
 use tgsignd::script::Outcome;
 
@@ -15,7 +14,7 @@ use tgsignd::script::Outcome;
 pub(super) struct Ledger {
     slots: BTreeMap<PairKey, BTreeMap<Slot, Entry>>,
     keys: BTreeMap<RunId, RunKey>,
-    active: BTreeMap<PairKey, (String, DateTime<Utc>)>,
+    active: BTreeMap<PairKey, (Fingerprint, DateTime<Utc>)>,
     named_misses: BTreeMap<TaskName, u64>,
     counted_misses: BTreeMap<TaskName, u64>,
     deadline_alarms: BTreeSet<RunKey>,
@@ -102,11 +101,11 @@ impl Ledger {
     pub(super) fn active_since(&mut self, snapshot: &Snapshot, now: DateTime<Utc>) -> BTreeMap<PairKey, DateTime<Utc>> {
         let known = std::mem::take(&mut self.active);
         for task in snapshot.tasks.values().filter(|task| task.enabled) {
-            for account in &task.accounts {
+            for account in task.accounts.iter() {
                 let key = (task.name.clone(), account.clone());
                 let before = known.get(&key).filter(|(schedule, _)| *schedule == task.schedule_fingerprint);
                 let since = before.map_or(now, |(_, since)| *since);
-                self.active.insert(key, (task.schedule_fingerprint.clone(), since));
+                self.active.insert(key, (task.schedule_fingerprint, since));
             }
         }
         self.active.iter().map(|(key, (_, since))| (key.clone(), *since)).collect()
@@ -119,8 +118,8 @@ impl Ledger {
 
     /// Keeps what only the process counted.
     pub(super) fn process_ended(&mut self, status: &Status) {
-        for (task, status) in status.tasks.as_ref() {
-            *self.counted_misses.entry(task.clone()).or_default() += status.missed.values().sum::<u64>();
+        for (task, status) in status.tasks.iter() {
+            *self.counted_misses.entry(task.clone()).or_default() += status.counts.missed.values().sum::<u64>();
         }
     }
 

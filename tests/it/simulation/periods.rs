@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tgsignd::kernel::agenda::PairKey;
+use tgsignd::kernel::PairKey;
 use tgsignd::names::Slot;
 
 use super::ledger::Ledger;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tgsignd::config::{Snapshot, Task};
-use tgsignd::kernel::agenda::PairKey;
+use tgsignd::kernel::PairKey;
 use tgsignd::names::{Slot, TaskName};
 
 use super::ledger::Ledger;
@@ -60,7 +60,7 @@ impl Reference {
         let before = std::mem::take(&mut self.in_force);
         let mut stays = BTreeMap::new();
         for task in snapshot.tasks.values().filter(|task| task.enabled) {
-            for account in &task.accounts {
+            for account in task.accounts.iter() {
                 stays.insert((task.name.clone(), account.clone()), Arc::clone(task));
             }
         }

@@ -49,7 +49,8 @@ fn a_resumed_run_goes_on_and_repeats_nothing() {
 fn a_bot_may_answer_a_click_before_that_is_written_down() {
     let begun = |step| JournalMark::Begun { step, date: NOON, message: None, memory: Memory::default() };
     let clicked = JournalMark::Clicked { step: 1, message_id: 11, date: NOON + 3, popup: None };
-    for answer in [edited(bot(11, "签到成功"), NOON + 1), ChatMessage { date: NOON + 1, ..bot(12, "签到成功") }] {
+    for answer in [edited(bot(11, "签到成功"), NOON + 1), ChatMessage { date: NOON + 1, ..bot(12, "签到成功") }]
+    {
         let journal = vec![sent_mark(0, 10), begun(1), clicked.clone()];
         let mut talk = Talk::idle(script(vec![send("/start"), click("签到")]), Place::Private { peer: BOT });
         talk.input(Input::Resume { journal, history: vec![bot(11, "面板"), answer] }).ends(Outcome::Succeeded);
