@@ -30,7 +30,7 @@ const SETTLE: Duration = Duration::from_secs(3);
 const SOAKING: usize = 150;
 const DAYS: Duration = Duration::from_mins(10);
 /// Until everything that is made once has been made.
-const WARM_UP: Duration = Duration::from_secs(60);
+const WARM_UP: Duration = Duration::from_mins(1);
 const SAMPLE: Duration = Duration::from_secs(5);
 
 const FIRST_USER: i64 = 10_000;
