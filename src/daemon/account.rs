@@ -1,25 +1,26 @@
 //! One actor for each account: its queue, its one connection, its runs, one after the other.
 
-use std::path::PathBuf;
+mod job;
+mod shared;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tracing::{Instrument, debug, info, info_span, warn};
 
+pub(super) use self::job::ConnectError;
+pub use self::job::{Ended, Job, RunReply};
+pub use self::shared::{PLACES, Shared};
 use super::attempt;
-use super::backup::{Ownership, Superseded};
-use super::rehearsal::{Rehearsal, rehearse};
-use crate::ai::Budget;
+use super::insist::{Patience, insist};
+use super::rehearsal::rehearse;
 use crate::config::{Ai, Connect, Task};
-use crate::kernel::record::{Instance, RunRecord};
+use crate::kernel::Event;
 use crate::kernel::status::AccountStatus;
-use crate::kernel::{Event, RunOrder};
-use crate::ledger::{DirectoryLock, LedgerHandle, LockError};
+use crate::ledger::{DirectoryLock, LedgerError};
 use crate::names::AccountName;
 use crate::telegram::chats;
 use crate::telegram::connection::{Connection, Settings};
@@ -27,7 +28,7 @@ use crate::telegram::data_centre::DataCentres;
 use crate::telegram::error::CallError;
 use crate::telegram::history;
 use crate::telegram::run::{Posts, stopped};
-use crate::telegram::session::{SessionError, SessionFile};
+use crate::telegram::session::SessionFile;
 
 /// How long an idle connection of `connect = "on-demand"` stays open: long enough for the next task in the queue, short
 /// enough that hundreds of accounts do not add up.
@@ -53,90 +54,6 @@ pub struct Reach {
     pub ai: Option<Ai>,
     /// Shortest time between own messages in a group.
     pub post_gap: Duration,
-}
-
-/// What all actors share.
-#[derive(Debug)]
-pub struct Shared {
-    /// The data directory.
-    pub datadir: PathBuf,
-    /// Claims and runs.
-    pub ledger: LedgerHandle,
-    /// Secrets of the instance.
-    pub instance: Instance,
-    /// To the daemon's loop, or to whoever stands in its place.
-    pub events: mpsc::UnboundedSender<Event>,
-    /// Turns true when runs have to end.
-    pub stop: watch::Receiver<bool>,
-    /// The state came from a backup: of slots up to then nobody here knows whether they were done after it was made.
-    pub uncertain_until: Option<DateTime<Utc>>,
-    /// The right to sign in, where there is a backup.
-    pub ownership: Option<Ownership>,
-    /// How often models were asked.
-    pub model_calls: Arc<Budget>,
-    /// One for each connection that may be open on demand.
-    pub places: Arc<Semaphore>,
-}
-
-/// Accounts that are connected on demand at one time. Each costs a tenth of a megabyte, and Telegram sees all of them come from
-/// one address; the next one's turn comes as soon as one is done.
-pub const PLACES: usize = 200;
-
-impl Shared {
-    /// Where the session files are.
-    pub fn sessions(&self) -> PathBuf {
-        self.datadir.join("sessions")
-    }
-
-    /// Where the transcripts are.
-    pub fn transcripts(&self) -> PathBuf {
-        self.datadir.join("logs").join("runs")
-    }
-}
-
-/// Something for an account to do.
-#[derive(Debug)]
-pub enum Job {
-    /// A run or a review; the answer goes to `reply` too, if a person waits for it.
-    Run {
-        /// What.
-        order: Box<RunOrder>,
-        /// To whoever asked for it.
-        reply: Option<mpsc::Sender<RunReply>>,
-    },
-    /// Say what a run would do, and do nothing.
-    Rehearse {
-        /// Of what.
-        task: Arc<Task>,
-        /// To whoever asked for it.
-        reply: mpsc::Sender<Result<Rehearsal, String>>,
-    },
-    /// Delete own messages.
-    Delete {
-        /// Where.
-        task: Arc<Task>,
-        /// Which.
-        messages: Vec<i32>,
-    },
-}
-
-/// What came of a run that a person asked for.
-#[derive(Debug)]
-pub enum RunReply {
-    /// It ended.
-    Ended(Box<Ended>),
-    /// It could not begin.
-    Refused(String),
-}
-
-/// How a run that a person asked for ended.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Ended {
-    /// As it was kept.
-    #[serde(flatten)]
-    pub record: RunRecord,
-    /// There was no connection, and nothing was done: it can be asked for again.
-    pub unreachable: bool,
 }
 
 /// The way to an actor; the actor ends when it is dropped.
@@ -384,6 +301,15 @@ impl Account {
         self.tell();
     }
 
+    /// Repeats a call to the ledger for as long as `patience` lasts.
+    pub(super) async fn insist<T, F>(&self, patience: Patience, call: impl Fn() -> F) -> Result<T, String>
+    where
+        F: Future<Output = Result<T, LedgerError>>,
+    {
+        let kept = insist(&self.shared.stop, &self.shared.events, patience, call).await;
+        kept.map_err(|error| error.to_string())
+    }
+
     /// Publishes the status.
     pub(super) fn tell(&self) {
         let _ = self.shared.events.send(Event::Account { account: self.name.clone(), status: self.status.clone() });
@@ -418,29 +344,5 @@ async fn broken(connection: Option<&mut Connection>) {
     match connection {
         Some(connection) => connection.drain().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ConnectError {
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    #[error(transparent)]
-    Call(#[from] CallError),
-    #[error(transparent)]
-    Held(#[from] LockError),
-    #[error(transparent)]
-    Superseded(#[from] Superseded),
-}
-
-impl ConnectError {
-    /// Whether only a person can help.
-    pub(super) fn is_final(&self) -> bool {
-        match self {
-            Self::Session(error) => !matches!(error, SessionError::File { .. }),
-            Self::Held(_) | Self::Superseded(_) => false,
-            Self::Call(error) => matches!(error, CallError::Unauthorised(_) | CallError::Session(_)),
-        }
     }
 }

@@ -19,7 +19,7 @@ use super::advice::Advice;
 use super::recorder::RunRecorder;
 use crate::config::ChatRef;
 use crate::kernel::random_id::random_id;
-use crate::kernel::record::{ClaimHistory, Trigger};
+use crate::kernel::record::{ClaimHistory, JournalEntry, Trigger};
 use crate::kernel::resume::resume_at;
 use crate::kernel::{Event, RunOrder, Work};
 use crate::names::RunId;
@@ -51,10 +51,16 @@ struct Attempt {
     since: DateTime<Utc>,
     /// An earlier process claimed the slot.
     taken_up: bool,
-    /// It goes on where the attempt before it could not.
-    inherits: bool,
+    /// Of the journal, what is the attempt's before it: this one goes on where that one could not.
+    inherited: Vec<JournalEntry>,
     /// Another process may have done more than the ledger knows.
     uncertain: bool,
+}
+
+impl Attempt {
+    fn recorder(&self, account: &Account) -> RunRecorder {
+        RunRecorder::new(Arc::clone(&account.shared), self.run_id.clone(), self.number, &self.kept.script)
+    }
 }
 
 /// Carries an order out and tells the kernel, whatever happens.
@@ -100,28 +106,26 @@ async fn execute(account: &mut Account, order: RunOrder) -> Result<Option<Ended>
     perform(account, in_doubt(attempt, account.shared.uncertain_until)).await
 }
 
-/// After a restore, what came before it is looked for in the chat, from the planned instant on.
+/// What the ledger may not know, after a restore or because it lost its end, is looked for in the chat: from the planned instant on,
+/// or from the end of the last attempt that is known.
 fn in_doubt(attempt: Attempt, until: Option<DateTime<Utc>>) -> Attempt {
     let slot = attempt.order.key.slot.instant();
     // What a person asks for now is nothing that may have been done before.
     if attempt.order.trigger == Trigger::Manual || until.is_none_or(|until| slot > until) {
         return attempt;
     }
-    info!("what was done may be missing in the ledger: looking in the chat for it");
-    Attempt { uncertain: true, since: attempt.since.min(slot), ..attempt }
+    info!("the ledger may not know all that was done for this slot: looking in the chat");
+    let known = match &attempt.order.work {
+        Work::Again { last, .. } => last.ended_at,
+        Work::First | Work::Review { .. } => slot,
+    };
+    Attempt { uncertain: true, since: attempt.since.min(known), ..attempt }
 }
 
 async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended>, String> {
-    let folder = account.shared.transcripts();
-    let mut recorder = RunRecorder::new(
-        account.shared.ledger.clone(),
-        &folder,
-        attempt.run_id.clone(),
-        attempt.number,
-        &attempt.kept.script,
-    );
-    if attempt.inherits {
-        recorder.inherit(&attempt.journal).await?;
+    let mut recorder = attempt.recorder(account);
+    if !attempt.inherited.is_empty() {
+        recorder.inherit(&attempt.inherited).await?;
     }
     let stale = attempt.taken_up && Utc::now() > window_end(&attempt.order);
     let connected = account.connect_until(patience(&attempt.order)).await;
@@ -146,16 +150,7 @@ async fn perform(account: &mut Account, attempt: Attempt) -> Result<Option<Ended
                 attempt: attempt.number,
             });
             let (end, back) = converse(account, &attempt, recorder).await;
-            recorder = match back {
-                Some(recorder) => recorder,
-                None => RunRecorder::new(
-                    account.shared.ledger.clone(),
-                    &folder,
-                    attempt.run_id.clone(),
-                    attempt.number,
-                    &attempt.kept.script,
-                ),
-            };
+            recorder = back.unwrap_or_else(|| attempt.recorder(account));
             end
         }
     };

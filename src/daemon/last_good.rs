@@ -17,7 +17,8 @@ use crate::config::{FileContent, Sources};
 const VARIABLE: &str = "TGSIGND_CONFIG";
 const VARIABLE_FILE: &str = "variable.txt";
 
-fn folder(datadir: &Path) -> PathBuf {
+/// Where it is kept.
+pub fn folder(datadir: &Path) -> PathBuf {
     datadir.join("state").join("last-good")
 }
 

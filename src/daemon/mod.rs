@@ -5,7 +5,7 @@
 //! | [`service`] | the loop |
 //! | [`account`], `attempt`, `recorder`, `advice` | one actor for each account, and what it does for an order |
 //! | [`watcher`], [`workdir`], [`reload`], [`last_good`] | from a changed folder to a configuration |
-//! | [`datadir`] | folders, lock and ledger |
+//! | [`datadir`], `insist`, `forgotten` | folders, lock and ledger; a ledger that refuses, or has lost its end |
 //! | [`logging`], `systemd` | log lines, and what systemd is told |
 //! | [`ticker`] | wakes the loop at the kernel's deadline |
 //! | [`secrets`] | reads what secret references point to |
@@ -29,6 +29,8 @@ pub mod backup_formats;
 pub mod backup_setup;
 pub mod control;
 pub mod datadir;
+mod forgotten;
+mod insist;
 pub mod last_good;
 pub mod logging;
 mod recorder;

@@ -1,21 +1,26 @@
 //! The traces of one attempt: marks in the ledger, lines in the transcript.
 
-use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
 use tracing::{debug, warn};
 
+use super::account::Shared;
+use super::insist::{Patience, insist};
 use crate::kernel::record::JournalEntry;
-use crate::ledger::LedgerHandle;
 use crate::ledger::transcript::{Transcript, TranscriptEvent, TranscriptLine};
 use crate::names::RunId;
 use crate::script::{Answer, ChatMessage, JournalMark, Script, Verdict};
 use crate::telegram::error::CallError;
 use crate::telegram::run::{Note, Recorder};
 
+/// How long a conversation waits for a disk that is full or busy; its bot will not wait much longer.
+const PATIENCE: Patience = Patience::UpTo(Duration::from_mins(1));
+
 /// Keeps what one attempt does.
 pub(super) struct RunRecorder {
-    ledger: LedgerHandle,
+    shared: Arc<Shared>,
     run_id: RunId,
     attempt: u32,
     steps: Vec<String>,
@@ -28,27 +33,33 @@ pub(super) struct RunRecorder {
 }
 
 impl RunRecorder {
-    /// Begins, or goes on with, the transcript below `folder`.
-    pub(super) fn new(ledger: LedgerHandle, folder: &Path, run_id: RunId, attempt: u32, script: &Script) -> Self {
-        let transcript = Transcript::create(folder, &run_id)
+    /// Begins, or goes on with, the transcript.
+    pub(super) fn new(shared: Arc<Shared>, run_id: RunId, attempt: u32, script: &Script) -> Self {
+        let folder = shared.transcripts();
+        let transcript = Transcript::create(&folder, &run_id)
             .inspect_err(|error| warn!(%error, folder = %folder.display(), "this run has no transcript"))
             .ok();
         let steps = script.steps.iter().map(|step| format!("{} {}", step.place, step.verb)).collect();
-        Self { ledger, run_id, attempt, steps, transcript, error_codes: Vec::new(), account_trouble: None }
+        Self { shared, run_id, attempt, steps, transcript, error_codes: Vec::new(), account_trouble: None }
     }
 
-    /// Keeps what another attempt did as the beginning of this one.
-    pub(super) async fn inherit(&mut self, marks: &[JournalMark]) -> Result<(), String> {
-        for mark in marks {
-            self.keep(mark, None).await?;
-        }
+    /// Keeps what another attempt did as the beginning of this one: at once, because a crash in between would leave an attempt
+    /// that does the rest of it again.
+    pub(super) async fn inherit(&mut self, entries: &[JournalEntry]) -> Result<(), String> {
+        let own = |entry: &JournalEntry| JournalEntry { attempt: self.attempt, ..entry.clone() };
+        let entries: Vec<_> = entries.iter().map(own).collect();
+        let (stop, events, ledger) = (&self.shared.stop, &self.shared.events, &self.shared.ledger);
+        let keep = || ledger.journal_all(self.run_id.clone(), entries.clone());
+        insist(stop, events, PATIENCE, keep).await.map_err(|error| error.to_string())?;
         self.remark("goes on where the attempt before could not");
         Ok(())
     }
 
     async fn keep(&self, mark: &JournalMark, random_id: Option<i64>) -> Result<(), String> {
         let entry = JournalEntry { at: Utc::now(), attempt: self.attempt, mark: mark.clone(), random_id };
-        self.ledger.journal(self.run_id.clone(), entry).await.map_err(|error| error.to_string())
+        let (stop, events, ledger) = (&self.shared.stop, &self.shared.events, &self.shared.ledger);
+        let keep = || ledger.journal(self.run_id.clone(), entry.clone());
+        insist(stop, events, PATIENCE, keep).await.map_err(|error| error.to_string())
     }
 
     /// The last line.

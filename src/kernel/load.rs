@@ -175,7 +175,7 @@ impl Kernel {
     pub(super) fn take_up(&mut self, now: DateTime<Utc>, id: PairId, newest: ClaimHistory) {
         let Some(pair) = self.pairs.get_mut(id) else { return };
         let (run_id, slot) = (newest.claim.run_id.clone(), newest.claim.key.slot);
-        if let (Some(at), Some(last)) = (newest.resume_at, newest.attempts.last()) {
+        if let Some((last, at)) = newest.waiting() {
             pair.waiting = Some(Box::new(last.clone()));
             self.agenda.add(at.max(now), Item::Resume(id, slot));
             return;
@@ -208,7 +208,7 @@ impl Kernel {
 /// The end of a claim that is not taken up: its last attempt, or one that was cut off.
 pub(super) fn cut_off(history: &ClaimHistory, now: DateTime<Utc>) -> RunRecord {
     let claim = &history.claim;
-    if let (Some(last), Some(_)) = (history.attempts.last(), history.resume_at) {
+    if let Some((last, _)) = history.waiting() {
         return last.clone();
     }
     RunRecord {

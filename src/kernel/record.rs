@@ -141,6 +141,16 @@ pub struct ClaimHistory {
     pub journal: Vec<JournalEntry>,
 }
 
+impl ClaimHistory {
+    /// The attempt that ended last and when the claim is taken up again. `None` as well when a further attempt had begun: that one
+    /// was cut off, and what it did is in the journal.
+    pub fn waiting(&self) -> Option<(&RunRecord, DateTime<Utc>)> {
+        let (last, at) = (self.attempts.last()?, self.resume_at?);
+        let is_cut_off = self.journal.iter().any(|entry| entry.attempt > last.attempt);
+        (!is_cut_off).then_some((last, at))
+    }
+}
+
 /// Where one account of one task stands; seeds scheduling and metrics at the start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::record::{ClaimHistory, RunRecord};
+use super::record::{ClaimHistory, JournalEntry, RunRecord};
 use crate::config::Retry;
 use crate::script::{JournalMark, Outcome};
 
@@ -36,19 +36,18 @@ pub fn resume_at(
     }
 }
 
-/// The marks with which a further attempt goes on behind what the last one did, and not at the first step: those up to the step
+/// The traces with which a further attempt goes on behind what the last one did, and not at the first step: those up to the step
 /// that could not be done. None when it is not known which that was, or nothing was done before it.
-pub fn inherited(history: &ClaimHistory) -> Vec<JournalMark> {
+pub fn inherited(history: &ClaimHistory) -> Vec<JournalEntry> {
     let Some(last) = history.attempts.last() else { return Vec::new() };
     let Some(failed) = last.failed_step else { return Vec::new() };
     let of_last = history.journal.iter().filter(|entry| entry.attempt == last.attempt);
-    let mut marks: Vec<JournalMark> =
-        of_last.map(|entry| entry.mark.clone()).filter(|mark| mark.step() < failed).collect();
+    let mut entries: Vec<JournalEntry> = of_last.filter(|entry| entry.mark.step() < failed).cloned().collect();
     // An optional step that was refused: it began, and surely nothing came of it.
-    while let Some(JournalMark::Begun { .. }) = marks.last() {
-        marks.pop();
+    while entries.last().is_some_and(|entry| matches!(entry.mark, JournalMark::Begun { .. })) {
+        entries.pop();
     }
-    marks
+    entries
 }
 
 #[cfg(test)]
@@ -118,7 +117,8 @@ mod tests {
             attempts: vec![record(Outcome::Failed, 1, failed_step)],
             journal: marks.into_iter().map(mark).collect(),
         };
-        let steps = |history: &ClaimHistory| inherited(history).iter().map(JournalMark::step).collect::<Vec<_>>();
+        let steps =
+            |history: &ClaimHistory| inherited(history).iter().map(|entry| entry.mark.step()).collect::<Vec<_>>();
         assert_eq!(steps(&history(Some(1), vec![begun(0), sent(0), begun(1)])), [0, 0]);
         assert_eq!(steps(&history(Some(2), vec![begun(0), sent(0), begun(1)])), [0, 0]);
         assert!(steps(&history(None, vec![begun(0), sent(0)])).is_empty());

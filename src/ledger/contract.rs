@@ -99,7 +99,7 @@ pub(super) fn a_slot_is_taken_once(ledger: &mut dyn Ledger) {
 fn begin(step: usize, date: i64) -> JournalMark {
     let message = Some(Outgoing::Text { text: "/checkin".to_owned(), reply_to: None });
     let captures = [("code".to_owned(), "1234".to_owned())].into();
-    JournalMark::Begun { step, date, message, memory: Memory { captures, refusals: [3].into() } }
+    JournalMark::Begun { step, date, message, memory: Memory { captures, refusals: [3].into(), known_up_to: 9 } }
 }
 
 fn begun() -> JournalEntry {

@@ -96,6 +96,9 @@ pub trait Ledger: Send {
     /// Which state it is in, without reading it. What is copied after this was asked has at least this version.
     fn version(&mut self) -> Result<LedgerVersion, LedgerError>;
 
+    /// Writes what is there once more, to see whether that is possible.
+    fn touch(&mut self) -> Result<(), LedgerError>;
+
     /// How big it is.
     fn sizes(&mut self) -> Result<LedgerSizes, LedgerError>;
 }

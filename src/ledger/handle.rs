@@ -67,6 +67,11 @@ impl LedgerHandle {
         self.ask_for(durability, move |ledger| ledger.journal(&run_id, &entry)).await
     }
 
+    /// Adds several traces to a claim, all of them or none; see [`Ledger::journal`].
+    pub async fn journal_all(&self, run_id: RunId, entries: Vec<JournalEntry>) -> Result<(), LedgerError> {
+        self.ask(move |ledger| entries.iter().try_for_each(|entry| ledger.journal(&run_id, entry))).await
+    }
+
     /// Keeps how an attempt ended; see [`Ledger::finish`].
     pub async fn finish(&self, record: RunRecord) -> Result<(), LedgerError> {
         self.ask(move |ledger| ledger.finish(&record)).await
@@ -138,6 +143,11 @@ impl LedgerHandle {
     /// Which state it is in; see [`Ledger::version`].
     pub async fn version(&self) -> Result<LedgerVersion, LedgerError> {
         self.ask(|ledger| ledger.version()).await
+    }
+
+    /// Whether it can be written; see [`Ledger::touch`].
+    pub async fn touch(&self) -> Result<(), LedgerError> {
+        self.ask(|ledger| ledger.touch()).await
     }
 
     /// How big it is.

@@ -171,6 +171,27 @@ pub fn read(dir: &Path, run_id: &RunId) -> std::io::Result<Vec<TranscriptLine>> 
     Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
+/// The transcripts that were written less than `younger_than` before `now`, the newest first, with when that was.
+pub fn recent(dir: &Path, younger_than: Duration, now: SystemTime) -> std::io::Result<Vec<(RunId, SystemTime)>> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let Some(run_id) = run_of(&entry.path()) else { continue };
+        let Ok(metadata) = entry.metadata() else { continue };
+        // One that is empty was begun on a full disk, or before its claim was known.
+        let Some(written) = metadata.modified().ok().filter(|_| metadata.len() > 0) else { continue };
+        if now.duration_since(written).is_ok_and(|age| age < younger_than) {
+            found.push((run_id, written));
+        }
+    }
+    found.sort_by_key(|(_, written)| std::cmp::Reverse(*written));
+    Ok(found)
+}
+
 /// Removes transcripts that were last written more than `older_than` before `now`, and answers how many. Other files, and
 /// transcripts that cannot be removed, stay.
 pub fn prune(dir: &Path, older_than: Duration, now: SystemTime) -> std::io::Result<usize> {
@@ -181,16 +202,17 @@ pub fn prune(dir: &Path, older_than: Duration, now: SystemTime) -> std::io::Resu
     let mut removed = 0;
     for entry in entries {
         let path = entry?.path();
-        if is_transcript(&path) && is_older(&path, older_than, now) && std::fs::remove_file(&path).is_ok() {
+        if run_of(&path).is_some() && is_older(&path, older_than, now) && std::fs::remove_file(&path).is_ok() {
             removed += 1;
         }
     }
     Ok(removed)
 }
 
-fn is_transcript(path: &Path) -> bool {
-    let run_id = path.file_stem().and_then(|stem| stem.to_str()).map(str::parse::<RunId>);
-    path.extension().is_some_and(|extension| extension == "jsonl") && matches!(run_id, Some(Ok(_)))
+/// The run of a transcript; `None` for other files.
+fn run_of(path: &Path) -> Option<RunId> {
+    path.extension().filter(|extension| *extension == "jsonl")?;
+    path.file_stem()?.to_str()?.parse().ok()
 }
 
 /// A file from the future is not old.

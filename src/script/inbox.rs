@@ -142,6 +142,11 @@ impl Inbox {
         self.next
     }
 
+    /// The highest id of a message that is known, whoever wrote it.
+    pub(super) fn highest_id(&self) -> i32 {
+        self.highest_id
+    }
+
     pub(super) fn add_own(&mut self, message_id: i32) {
         self.own.insert(message_id);
     }

@@ -20,12 +20,21 @@ pub struct Memory {
     /// The `refuse` steps that were passed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub refusals: BTreeSet<usize>,
+    /// The highest message id that was known when the action began; 0 when nothing was. Dates are whole seconds, too coarse to
+    /// tell what was said before an action that is no message from what was said after it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub known_up_to: i32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &i32) -> bool {
+    *number == 0
 }
 
 impl Memory {
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
-        self.captures.is_empty() && self.refusals.is_empty()
+        *self == Self::default()
     }
 
     /// Keeps a capture: its first line without invisible characters, at most 200 characters.

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use grammers_session::types::{ChannelState, DcOption, PeerId, PeerInfo, UpdateState, UpdatesState};
 use grammers_session::{BoxFuture, Session, SessionData};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::data_centre::DataCentres;
 use super::known_peers::KnownPeers;
@@ -61,6 +62,27 @@ struct Contents {
     home_data_centre: i32,
     data_centres: BTreeMap<i32, DcOption>,
     myself: Option<PeerInfo>,
+    /// Digest of all the rest; only in the file. A key with one wrong digit is a key that no data centre knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+}
+
+impl Contents {
+    /// What a file holds that this version wrote, or an earlier one without a digest; `None` when it is damaged.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let mut contents: Self = serde_json::from_slice(bytes).ok()?;
+        let digest = contents.sha256.take();
+        digest.is_none_or(|digest| contents.digest().is_ok_and(|own| own == digest)).then_some(contents)
+    }
+
+    fn digest(&self) -> serde_json::Result<String> {
+        let digest = Sha256::digest(serde_json::to_vec(&Self { sha256: None, ..self.clone() })?);
+        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    fn to_file(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&Self { sha256: Some(self.digest()?), ..self.clone() })
+    }
 }
 
 /// What a file of any version holds.
@@ -97,7 +119,7 @@ impl SessionFile {
         if version.version > VERSION {
             return Err(SessionError::TooNew(path));
         }
-        let mut contents: Contents = serde_json::from_slice(&bytes).map_err(|_| SessionError::Damaged(path.clone()))?;
+        let mut contents = Contents::read(&bytes).ok_or_else(|| SessionError::Damaged(path.clone()))?;
         if contents.simulated != network.is_simulated() {
             let name = |simulated| if simulated { "a simulated data centre" } else { "Telegram" };
             let (made_with, configured) = (name(contents.simulated), name(network.is_simulated()));
@@ -120,6 +142,7 @@ impl SessionFile {
             home_data_centre: network.home().unwrap_or(fresh.home_dc),
             data_centres: fresh.dc_options.into_iter().collect(),
             myself: None,
+            sha256: None,
         };
         network.place(account, &mut contents.data_centres);
         Arc::new(Self::of(path, contents))
@@ -191,12 +214,12 @@ pub fn meaning(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
     if version.version > VERSION {
         return Err("it was written by a later version of tgsignd");
     }
-    let contents: Contents = serde_json::from_slice(bytes).map_err(|_| DAMAGED)?;
+    let contents = Contents::read(bytes).ok_or(DAMAGED)?;
     serde_json::to_vec(&contents).map_err(|_| DAMAGED)
 }
 
 fn write(path: &Path, contents: &Contents) -> io::Result<()> {
-    let bytes = serde_json::to_vec(contents)?;
+    let bytes = contents.to_file()?;
     let temporary = path.with_extension("session-new");
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
     file.write_all(&bytes)?;
@@ -279,7 +302,7 @@ impl Session for SessionFile {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -340,6 +363,16 @@ mod tests {
             assert!(matches!(SessionFile::open(folder.path(), "alice", &simulated()), Err(SessionError::Damaged(_))));
             assert_eq!(fs::read(&path).unwrap(), damage);
         }
+        // One digit of the key.
+        SessionFile::create(path.clone(), "alice", &simulated()).sign_in(1001).unwrap();
+        let whole = String::from_utf8(fs::read(&path).unwrap()).unwrap();
+        let digit = whole.find("\"auth_key\":\"").unwrap() + 12;
+        let other = if whole[digit..].starts_with('1') { "2" } else { "1" };
+        fs::write(&path, format!("{}{other}{}", &whole[..digit], &whole[digit + 1..])).unwrap();
+        assert!(matches!(SessionFile::open(folder.path(), "alice", &simulated()), Err(SessionError::Damaged(_))));
+        let (start, end) = (whole.find(",\"sha256\"").unwrap(), whole.len() - 1);
+        fs::write(&path, format!("{}{}", &whole[..start], &whole[end..])).unwrap();
+        SessionFile::open(folder.path(), "alice", &simulated()).expect("an earlier version wrote no digest");
         fs::write(&path, b"{\"version\":2}").unwrap();
         assert!(matches!(SessionFile::open(folder.path(), "alice", &simulated()), Err(SessionError::TooNew(_))));
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use telegram_sim::Fault;
+use telegram_sim::{Fault, World};
 use tgsignd::script::Outcome;
 
 use crate::kit::{Daemon, Stage};
@@ -85,6 +85,31 @@ async fn a_message_whose_answer_a_crash_lost_is_found_and_not_sent_again() {
     stage.centre.bot_says("silent", "alice", "签到成功");
     assert_eq!(daemon.run_ended("silent").await.field("outcome"), "succeeded");
     assert_eq!(stage.sent("alice", "silent"), ["/sign"]);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_that_was_found_after_a_crash_is_known_after_the_next_one() {
+    let world = "[accounts.alice]\nphone = \"+10000000001\"\nuser_id = 1001\nsigned_in = true\n\
+        [bots.keeper]\nusername = \"keeper_bot\"\n[[bots.keeper.on]]\ntext = \"/qd\"\nsend = { text = \"签到成功\", reply = true }\n\
+        [groups.club]\nkind = \"supergroup\"\nusername = \"some_club\"\nmembers = [\"alice\"]\nbots = [\"keeper\"]\n";
+    let stage = Stage::of(World::from_toml(world).unwrap()).await;
+    stage.sign_in("alice", 1001);
+    let steps = "steps = [{ send = '/qd' }, { expect = '成功' }, { delete = true }, { leave = true }]\ntimeout = '20s'";
+    stage.task("club", &format!("schedule = '@yearly'\nchat = '@some_club'\n{steps}"));
+    stage.centre.inject("messages.sendMessage", Fault::Delay(Duration::from_mins(5)));
+    in_the_middle_of(&stage, "club", "club").await.kill9().await;
+
+    stage.centre.inject("channels.leaveChannel", Fault::Ignore);
+    let daemon = stage.daemon().await;
+    stage.sees_call("channels.leaveChannel").await;
+    daemon.kill9().await;
+
+    // The message is deleted: that the bot answered it, only the journal knows.
+    let daemon = stage.daemon().await;
+    let ended = daemon.run_ended("club").await;
+    assert_eq!(ended.field("outcome"), "succeeded", "{}", ended.text);
+    assert_eq!(stage.sent("alice", "club"), ["/qd"]);
     daemon.stop().await;
 }
 

@@ -1,10 +1,7 @@
 //! Slots that passed while no daemon ran.
 
 use chrono::{TimeDelta, Utc};
-use tgsignd::config;
-use tgsignd::daemon::datadir::Datadir;
-use tgsignd::daemon::workdir;
-use tgsignd::kernel::record::{ActivePair, Trigger};
+use tgsignd::kernel::record::Trigger;
 use tgsignd::script::Outcome;
 
 use crate::kit::Stage;
@@ -15,20 +12,7 @@ async fn stage(missed: &str) -> Stage {
     let hour_ago = (Utc::now() - TimeDelta::hours(1)).format("%H:%M:%S");
     let keys = "chat = '@quick_bot'\nsteps = [{ send = '/sign' }]";
     stage.task("quick", &format!("schedule = '{hour_ago}'\nmissed = {missed}\n{keys}"));
-    let loaded = config::load(&workdir::read(&stage.workdir(), [].into()).unwrap()).unwrap();
-    let task = &loaded.snapshot.tasks["quick"];
-    let pair = ActivePair {
-        task: task.name.clone(),
-        account: task.accounts[0].clone(),
-        schedule: task.schedule_fingerprint.to_string(),
-    };
-    let datadir = Datadir::open(&stage.datadir()).await.unwrap();
-    datadir
-        .ledger
-        .active_since(tgsignd::ledger::Tasks::All, vec![pair], Utc::now() - TimeDelta::hours(2))
-        .await
-        .unwrap();
-    datadir.ledger.close().await.unwrap();
+    stage.in_force_for(TimeDelta::hours(2)).await;
     stage
 }
 

@@ -1,23 +1,18 @@
 //! How an attempt begins: with a new claim, again, or where a crash left it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::Utc;
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::{Attempt, Kept};
 use crate::config::RetryFrom;
 use crate::daemon::account::Account;
+use crate::daemon::insist::Patience;
 use crate::kernel::RunOrder;
 use crate::kernel::record::{Claim, ClaimHistory, ClaimResult, Trigger};
 use crate::kernel::resume::inherited;
-use crate::ledger::LedgerError;
 use crate::names::{RunId, Slot};
-use crate::telegram::run::stopped;
-
-/// Pauses between attempts to reach the ledger, doubled up to the last.
-const LEDGER_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// Takes the slot before anything else is done. While the ledger refuses, the slot waits.
 pub(super) async fn claim(account: &Account, mut order: RunOrder) -> Result<Attempt, String> {
@@ -25,6 +20,7 @@ pub(super) async fn claim(account: &Account, mut order: RunOrder) -> Result<Atte
     let kept = Kept { chat: order.task.chat.clone(), topic: order.task.topic, script: Arc::clone(&order.task.script) };
     let script = serde_json::to_value(&kept).map_err(|error| error.to_string())?;
     let manual = order.trigger == Trigger::Manual;
+    let patience = if manual { Patience::None } else { Patience::Endless };
     loop {
         let claim = Claim {
             run_id: RunId::new(&order.key, claimed_at),
@@ -35,7 +31,7 @@ pub(super) async fn claim(account: &Account, mut order: RunOrder) -> Result<Atte
             script: script.clone(),
         };
         let run_id = claim.run_id.clone();
-        match insist(account, !manual, || account.shared.ledger.claim(claim.clone())).await? {
+        match account.insist(patience, || account.shared.ledger.claim(claim.clone())).await? {
             ClaimResult::New => {
                 return Ok(Attempt {
                     order,
@@ -46,7 +42,7 @@ pub(super) async fn claim(account: &Account, mut order: RunOrder) -> Result<Atte
                     journal: Vec::new(),
                     since: claimed_at,
                     taken_up: false,
-                    inherits: false,
+                    inherited: Vec::new(),
                     uncertain: false,
                 });
             }
@@ -62,31 +58,8 @@ pub(super) async fn claim(account: &Account, mut order: RunOrder) -> Result<Atte
     }
 }
 
-/// Repeats a call to the ledger until it works or the daemon stops: a full disk must not cost a sign-in.
-pub(super) async fn insist<T, F>(account: &Account, patient: bool, call: impl Fn() -> F) -> Result<T, String>
-where
-    F: Future<Output = Result<T, LedgerError>>,
-{
-    let mut stop = account.shared.stop.clone();
-    let mut pause = LEDGER_PAUSES.0;
-    loop {
-        let error = match call().await {
-            Ok(done) => return Ok(done),
-            Err(error) => error,
-        };
-        error!(%error, "the ledger refused");
-        if !patient || matches!(error, LedgerError::Stopped { .. } | LedgerError::UnknownRun(_)) {
-            return Err(error.to_string());
-        }
-        tokio::select! {
-            () = stopped(&mut stop) => return Err(error.to_string()),
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LEDGER_PAUSES.1),
-        }
-    }
-}
-
 pub(super) async fn recall(account: &Account, run_id: &RunId) -> Result<ClaimHistory, String> {
-    let found = insist(account, true, || account.shared.ledger.run(run_id.clone())).await?;
+    let found = account.insist(Patience::Endless, || account.shared.ledger.run(run_id.clone())).await?;
     found.ok_or_else(|| format!("run {run_id} is no longer in the ledger"))
 }
 
@@ -97,25 +70,32 @@ pub(super) fn kept(history: &ClaimHistory) -> Result<Kept, String> {
 
 pub(super) fn again(order: RunOrder, run_id: RunId, number: u32, history: &ClaimHistory) -> Result<Attempt, String> {
     let (kept, claimed_at) = (kept(history)?, history.claim.claimed_at);
-    let journal = match order.task.retry.from {
+    let inherited = match order.task.retry.from {
         RetryFrom::Start => Vec::new(),
         RetryFrom::Step => inherited(history),
     };
-    let inherits = !journal.is_empty();
-    let since = if inherits { claimed_at } else { Utc::now() };
-    Ok(Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: false, inherits, uncertain: false })
+    let since = inherited.first().map_or_else(Utc::now, |first| first.at);
+    let journal = inherited.iter().map(|entry| entry.mark.clone()).collect();
+    Ok(Attempt {
+        order,
+        run_id,
+        number,
+        claimed_at,
+        kept,
+        journal,
+        since,
+        taken_up: false,
+        inherited,
+        uncertain: false,
+    })
 }
 
 /// What a crash left behind goes on where its journal ends.
 pub(super) fn take_up(order: RunOrder, history: &ClaimHistory) -> Result<Attempt, String> {
     let number = history.attempts.last().map_or(1, |last| last.attempt + 1);
     let entries: Vec<_> = history.journal.iter().filter(|entry| entry.attempt == number).collect();
-    // What it went on with was written down again when it began.
-    let inherits = number > 1 && order.task.retry.from == RetryFrom::Step;
-    let since = match entries.first() {
-        Some(_) if inherits => history.claim.claimed_at,
-        first => first.map_or_else(Utc::now, |entry| entry.at),
-    };
+    // What it went on with was written down again when it began, with the old times.
+    let since = entries.first().map_or_else(Utc::now, |first| first.at);
     let journal = entries.iter().map(|entry| entry.mark.clone()).collect();
     let (kept, claimed_at, run_id) = (kept(history)?, history.claim.claimed_at, history.claim.run_id.clone());
     warn!(run_id = %run_id, "taking up a run that was cut off");
@@ -128,7 +108,7 @@ pub(super) fn take_up(order: RunOrder, history: &ClaimHistory) -> Result<Attempt
         journal,
         since,
         taken_up: true,
-        inherits: false,
+        inherited: Vec::new(),
         uncertain: false,
     })
 }

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use tracing::info;
 
-use super::begin::insist;
 use super::{Attempt, retry_end};
 use crate::daemon::account::{Account, ConnectError};
+use crate::daemon::insist::Patience;
 use crate::kernel::Event;
 use crate::kernel::record::{RunRecord, Trigger};
 use crate::kernel::resume::resume_at;
@@ -86,7 +86,7 @@ pub(super) async fn record(
 
 /// Keeps a record for good and tells the kernel.
 pub(super) async fn keep(account: &Account, record: RunRecord, messages: Vec<i32>) -> Result<RunRecord, String> {
-    insist(account, true, || account.shared.ledger.finish(record.clone())).await?;
+    account.insist(Patience::Endless, || account.shared.ledger.finish(record.clone())).await?;
     let _ = account.shared.events.send(Event::Ended { record: Box::new(record.clone()), messages });
     Ok(record)
 }

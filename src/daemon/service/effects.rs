@@ -1,13 +1,15 @@
 //! What the kernel asks for.
 
+use std::sync::Arc;
+
 use tracing::{error, info, warn};
 
 use super::Service;
-use crate::daemon::account::{AccountHandle, Job, RunReply};
+use crate::daemon::account::{AccountHandle, Job, RunReply, Shared};
+use crate::daemon::insist::{Patience, insist};
 use crate::daemon::reload;
 use crate::kernel::record::NotRun;
 use crate::kernel::{Alarm, Effect, Event, RunOrder};
-use crate::ledger::LedgerHandle;
 use crate::names::{AccountName, RunKey};
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
@@ -24,9 +26,10 @@ impl Service {
             }
             Effect::Close(record) => {
                 info!(run_id = %record.run_id, outcome = %record.outcome, reason = %record.reason, "run closed");
-                let ledger = self.datadir.ledger.clone();
+                let shared = Arc::clone(&self.shared);
                 self.chores.spawn(async move {
-                    if let Err(error) = ledger.finish(*record).await {
+                    let close = || shared.ledger.finish((*record).clone());
+                    if let Err(error) = insist(&shared.stop, &shared.events, Patience::Endless, close).await {
                         error!(%error, "a run could not be closed; the next start takes it up");
                     }
                 });
@@ -68,7 +71,7 @@ impl Service {
         if !self.accounts.contains_key(name) {
             let snapshot = self.kernel.snapshot()?;
             let reach = reload::reach(snapshot, snapshot.accounts.get(name)?)?;
-            let shared = std::sync::Arc::clone(&self.shared);
+            let shared = Arc::clone(&self.shared);
             let (handle, id) = AccountHandle::start(name.clone(), reach, shared, &mut self.actors);
             self.actor_names.insert(id, name.clone());
             self.accounts.insert(name.clone(), handle);
@@ -101,9 +104,10 @@ pub(super) struct SlotNotRun {
 }
 
 /// Records what comes, one after the other: a later slot in the ledger says that the earlier ones are handled.
-pub(super) async fn record_not_run(ledger: LedgerHandle, mut queue: mpsc::UnboundedReceiver<SlotNotRun>) {
+pub(super) async fn record_not_run(shared: Arc<Shared>, mut queue: mpsc::UnboundedReceiver<SlotNotRun>) {
     while let Some(SlotNotRun { key, what, reason, at }) = queue.recv().await {
-        if let Err(error) = ledger.record_without_run(key, what, reason, at).await {
+        let record = || shared.ledger.record_without_run(key.clone(), what, reason.clone(), at);
+        if let Err(error) = insist(&shared.stop, &shared.events, Patience::Endless, record).await {
             error!(%error, "that a slot was not run could not be recorded");
         }
     }

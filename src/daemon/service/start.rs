@@ -25,7 +25,7 @@ use crate::daemon::logging::LogControl;
 use crate::daemon::reload::{self, Accepted, Reader, Rejected};
 use crate::daemon::ticker::Ticker;
 use crate::daemon::watcher::Watcher;
-use crate::daemon::{control, last_good, systemd};
+use crate::daemon::{control, forgotten, last_good, systemd};
 use crate::http;
 use crate::kernel::record::RunFilter;
 use crate::kernel::status::{Build, Status};
@@ -101,6 +101,8 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         info!("stopped before it began");
         return Ok(());
     };
+    let forgotten = forgotten::up_to(&datadir, accepted.snapshot.history.runs).await?;
+    let uncertain_until = uncertain_until.max(forgotten);
     let before = in_force_before(&options.datadir, &accepted.snapshot, &options.environment);
     let backup = backup.map(|Owned { engine, settings, restored, .. }| {
         let (handle, reports) = BackupHandle::start(engine, &settings, restored, datadir.ledger.clone());
@@ -179,18 +181,19 @@ async fn assemble(
         )),
         places: Arc::new(Semaphore::new(account::PLACES)),
     };
+    let shared = Arc::new(shared);
     let control_server = tokio::spawn(control::serve(socket, calls_in));
 
     let (not_run, not_run_queue) = mpsc::unbounded_channel();
     let mut chores = JoinSet::new();
-    chores.spawn(effects::record_not_run(datadir.ledger.clone(), not_run_queue));
+    chores.spawn(effects::record_not_run(Arc::clone(&shared), not_run_queue));
     let (keep, kept) = watch::channel(None);
     chores.spawn(last_good::keep_newest(datadir_path.clone(), kept));
     let service = Service {
         workdir,
         environment,
         kernel: Kernel::new(seeds, status),
-        shared: Arc::new(shared),
+        shared,
         accounts: BTreeMap::new(),
         actors: JoinSet::new(),
         actor_names: BTreeMap::new(),
@@ -246,7 +249,7 @@ pub(super) fn first_configuration(
     strict: bool,
     environment: &BTreeMap<String, String>,
 ) -> Result<(Accepted, Option<Rejected>), StartError> {
-    let rejected = match first {
+    let mut rejected = match first {
         Ok(accepted) => return Ok((accepted, None)),
         Err(rejected) => rejected,
     };
@@ -256,7 +259,16 @@ pub(super) fn first_configuration(
             error!("the workdir has errors; the configuration that was accepted last is used until they are mended");
             Ok((accepted, Some(rejected)))
         }
-        _ => Err(StartError::Configuration(rejected.0)),
+        kept => {
+            if let Some(Err(Rejected(errors))) = kept {
+                let place = last_good::folder(datadir);
+                rejected
+                    .0
+                    .push(format!("the configuration that was accepted last, in {}, is damaged too:", place.display()));
+                rejected.0.extend(errors);
+            }
+            Err(StartError::Configuration(rejected.0))
+        }
     }
 }
 

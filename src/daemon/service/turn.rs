@@ -201,8 +201,15 @@ impl Service {
     /// How big the ledger is; the answer comes when it comes.
     fn measure(&mut self) {
         let (ledger, events) = (self.datadir.ledger.clone(), self.shared.events.clone());
+        // A full disk can be read: that it has space again only a write shows.
+        let refused = self.kernel.status().ledger.error.is_some();
         self.chores.spawn(async move {
-            let _ = events.send(Event::Measured(ledger.sizes().await.map_err(|error| error.to_string())));
+            let works = if refused { ledger.touch().await } else { Ok(()) };
+            let measured = match works {
+                Ok(()) => ledger.sizes().await,
+                Err(error) => Err(error),
+            };
+            let _ = events.send(Event::Measured(measured.map_err(|error| error.to_string())));
         });
     }
 

@@ -10,14 +10,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::record::{Claim, ClaimHistory, LastEnded, NotRun, Position, RunRecord, Trigger};
+use super::record::{Claim, ClaimHistory, JournalEntry, LastEnded, NotRun, Position, RunRecord, Trigger};
 use super::resume::resume_at;
 use super::status::{Build, Status, TaskStatus};
 use super::{Alarm, Effect, Event, Kernel, RunOrder, Seeds, Work};
 use crate::config::{FileContent, Snapshot, Sources, load};
 use crate::names::{AccountName, RunId, RunKey, Slot, TaskName};
 use crate::schedule::Seed;
-use crate::script::Outcome;
+use crate::script::{JournalMark, Memory, Outcome};
 
 fn at(text: &str) -> DateTime<Utc> {
     format!("2026-11-{text}Z").parse().unwrap()

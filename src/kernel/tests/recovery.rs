@@ -43,6 +43,27 @@ fn an_attempt_to_come_comes_after_a_crash_too() {
 }
 
 #[test]
+fn a_further_attempt_that_a_crash_cut_off_is_taken_up_and_not_begun_again() {
+    let (stage, order) = ordered();
+    let failed = record(&order, Outcome::Failed, stage.now);
+    let journal = |attempt| {
+        let mark = JournalMark::Begun { step: 0, date: 0, message: None, memory: Memory::default() };
+        vec![JournalEntry { at: stage.now, attempt, mark, random_id: None }]
+    };
+    let seeds = |attempt| {
+        let claim = ClaimHistory { journal: journal(attempt), ..open(&order, vec![failed.clone()]) };
+        seeds([position("t", "22T06:00:00", None)], vec![claim])
+    };
+    assert_eq!(Stage::after("22T06:15:00", DAILY, seeds(2)).ordered(), ["t/alice@22T06:00 take up"]);
+    let mut stage = Stage::after("22T06:15:00", DAILY, seeds(1));
+    stage.until("22T06:16:00");
+    assert_eq!(stage.ordered(), ["t/alice@22T06:00 attempt 2"]);
+    // The task is gone: what a crash cut off has no other end.
+    let stage = Stage::after("22T06:15:00", "[tasks.u]\nschedule = '06:00'\n", seeds(2));
+    assert_eq!(stage.closed.iter().map(|it| (it.attempt, it.outcome)).collect::<Vec<_>>(), [(2, Outcome::Interrupted)]);
+}
+
+#[test]
 fn of_two_claims_of_a_pair_the_older_one_ends() {
     let (stage, newer) = ordered();
     let mut older = newer.clone();

@@ -196,6 +196,13 @@ impl Ledger for SqliteLedger {
         })
     }
 
+    fn touch(&mut self) -> Result<(), LedgerError> {
+        self.atomic(|connection| {
+            connection.execute("UPDATE instance SET id = id", [])?;
+            Ok(())
+        })
+    }
+
     fn sizes(&mut self) -> Result<LedgerSizes, LedgerError> {
         self.atomic(|connection| history::sizes(connection, &self.file))
     }

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
+use crate::ledger::contract::claim_of;
+use crate::ledger::{ClaimResult, Ledger};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -108,4 +110,32 @@ fn a_migration_that_fails_leaves_the_version_before_it() {
     assert_eq!((version(&connection).unwrap(), names(&connection)), (2, vec!["first".to_owned(), "second".to_owned()]));
     migrate(&mut connection, &steps[..2]).unwrap();
     assert_eq!(version(&connection).unwrap(), 2);
+}
+
+/// As the daemon would find out that it may begin.
+fn is_free(file: &Path, slot: i64) -> Result<bool, LedgerError> {
+    let mut ledger = crate::ledger::SqliteLedger::open(file)?;
+    Ok(ledger.claim(&claim_of("task", slot))? == ClaimResult::New)
+}
+
+#[test]
+fn no_flipped_bit_makes_a_taken_slot_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state.db");
+    assert!((0..3).all(|slot| is_free(&file, slot).unwrap()));
+    let whole = std::fs::read(&file).unwrap();
+    let (mut refused, mut ways) = (0, 0);
+    // Zeros are free space, which nobody reads.
+    for place in (0..whole.len()).filter(|place| whole[*place] != 0).step_by(5) {
+        let mut flipped = whole.clone();
+        flipped[place] ^= 1 << (place % 8);
+        std::fs::write(&file, flipped).unwrap();
+        let _ = std::fs::remove_file(folder.path().join("state.db-wal"));
+        match (0..3).map(|slot| is_free(&file, slot)).collect::<Result<Vec<_>, _>>() {
+            Ok(free) => assert_eq!(free, [false; 3], "byte {place}"),
+            Err(_) => refused += 1,
+        }
+        ways += 1;
+    }
+    assert!(refused > ways / 10, "{refused} of {ways}");
 }

@@ -305,6 +305,7 @@ impl Conversation {
             }
         };
         self.phase = Phase::InFlight(flight);
+        self.memory.known_up_to = self.inbox.highest_id();
         commands.push(Command::Act { step: self.step, act, memory: self.memory.clone() });
     }
 

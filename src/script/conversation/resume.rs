@@ -44,7 +44,10 @@ impl Conversation {
                     );
                 }
                 JournalMark::Clicked { message_id, date, popup, .. } => {
-                    self.act(Action { order: self.inbox.next(), date: *date, place: ActionPlace::After(*message_id) });
+                    let floor = self.memory.known_up_to.max(*message_id);
+                    // The bot's answer came between the beginning and this mark.
+                    let since = begun.as_ref().map_or(*date, |(_, since, _)| *since);
+                    self.act(Action { order: self.inbox.next(), date: since, place: ActionPlace::After(floor) });
                     if self.inbox.unchanged_since(*message_id, *date) {
                         self.inbox.press(*message_id, None);
                     }
@@ -52,7 +55,7 @@ impl Conversation {
                 }
                 JournalMark::Done { step, date } => {
                     if matches!(self.verb(*step), Some(Verb::Quiet(Quiet::Join))) {
-                        self.act_before(*date);
+                        self.act_before(begun.as_ref().map_or(*date, |(_, since, _)| *since));
                     }
                 }
             }
@@ -74,9 +77,12 @@ impl Conversation {
         self.script.steps.get(step).map(|step| &step.verb)
     }
 
-    /// Something that is no message was done at this date.
+    /// Something that is no message was done at this date, after what the run knew by then.
     fn act_before(&mut self, date: i64) {
-        let floor = self.inbox.highest_id_before(date);
+        let floor = match self.memory.known_up_to {
+            0 => self.inbox.highest_id_before(date),
+            known => known,
+        };
         self.act(Action { order: self.inbox.next(), date, place: ActionPlace::After(floor) });
     }
 }

@@ -95,6 +95,10 @@ impl<R: Recorder> Run<'_, R> {
             if self.plan.uncertain {
                 journal = doubt_what_follows(&self.plan.script, journal, since);
             }
+            // Whoever takes this run up next may not find them any more.
+            for found in journal.iter().skip(self.plan.journal.len()) {
+                self.recorder.mark(found, None).await.map_err(RunError::Ledger)?;
+            }
             if !journal.is_empty() {
                 self.acted = true;
                 self.messages = journal.iter().filter_map(sent_id).collect();

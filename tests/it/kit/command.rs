@@ -80,6 +80,12 @@ impl Invocation {
         self
     }
 
+    /// The same, started by another program.
+    pub(crate) fn through(self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Self {
+        let inner = self.command.as_std();
+        Self::program(program).arguments(arguments).arguments([inner.get_program()]).arguments(inner.get_args())
+    }
+
     /// What a person would type.
     pub(crate) fn typing(mut self, text: &str) -> Self {
         self.stdin = Some(text.to_owned());

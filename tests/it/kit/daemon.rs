@@ -121,6 +121,13 @@ impl Daemon {
         self.status_when(|status| status.config.digest.as_deref() == Some(digest)).await
     }
 
+    /// Waits for its end, however long that takes.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let status = self.child.wait().await.unwrap();
+        self.log.end().await;
+        status
+    }
+
     /// Ends it without giving it a chance.
     pub(crate) async fn kill9(mut self) {
         self.child.kill().await.unwrap();

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Utc};
 use telegram_sim::{DataCentre, Event, World};
 use tempfile::TempDir;
-use tgsignd::config::TestDataCentre;
 use tgsignd::config::secret::Secret;
-use tgsignd::kernel::record::RunRecord;
+use tgsignd::config::{self, TestDataCentre};
+use tgsignd::daemon::datadir::Datadir;
+use tgsignd::daemon::workdir;
+use tgsignd::kernel::record::{ActivePair, RunRecord};
+use tgsignd::ledger::Tasks;
 use tgsignd::telegram::data_centre::DataCentres;
 use tgsignd::telegram::session::SessionFile;
 
@@ -106,6 +109,22 @@ impl Stage {
     /// Writes a task into a file of its own.
     pub(crate) fn task(&self, name: &str, keys: &str) {
         self.write(&format!("{name}.toml"), &format!("[tasks.{name}]\n{keys}\n"));
+    }
+
+    /// Says in the ledger that the tasks have been in force for so long, so that their latest slots are due.
+    pub(crate) async fn in_force_for(&self, time: TimeDelta) {
+        let loaded = config::load(&workdir::read(&self.workdir(), BTreeMap::new()).unwrap()).unwrap();
+        let pairs = loaded.snapshot.tasks.values().flat_map(|task| {
+            task.accounts.iter().map(|account| ActivePair {
+                task: task.name.clone(),
+                account: account.clone(),
+                schedule: task.schedule_fingerprint.to_string(),
+            })
+        });
+        let pairs: Vec<_> = pairs.collect();
+        let datadir = Datadir::open(&self.datadir()).await.unwrap();
+        datadir.ledger.active_since(Tasks::All, pairs, Utc::now() - time).await.unwrap();
+        datadir.ledger.close().await.unwrap();
     }
 
     /// A command on this workdir and data directory.

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use grammers_tl_types::Deserializable;
 
+use crate::centre::Inner;
 use crate::connection::{Connection, Ending, Kind, Outgoing, Session};
 use crate::envelope;
 use crate::fault::Fault;
 use crate::log::Event;
 use crate::rpc::{self, Answer, Call, Outcome, RpcError, RpcResult};
 use crate::state::{AuthKey, Subscriber};
+use crate::witness::{Moment, Stage};
 
 impl Connection {
     pub(crate) async fn call(
@@ -46,6 +48,10 @@ impl Connection {
             call.log(Event::Device(device));
         }
         call.log(Event::Call { method });
+        let mut moment = Moment { account: call.account_name.clone(), method, stage: Stage::Received };
+        if centre.witness.see(&moment).is_break() {
+            return Err(Ending("the witness ended it before it was carried out".into()));
+        }
         let mut session = Session::Own;
         let mut delay = Duration::ZERO;
         match fault {
@@ -55,11 +61,7 @@ impl Connection {
             }
             Some(Fault::Drop) => return Err(Ending("fault: dropped".into())),
             Some(Fault::DropAfter) => {
-                let Outcome { answer, stimuli } = rpc::dispatch(&call);
-                if let Answer::Later(result) = answer {
-                    tokio::spawn(result);
-                }
-                rpc::stimulate(&centre, stimuli);
+                carried_out_in_vain(&centre, rpc::dispatch(&call));
                 return Err(Ending("fault: dropped after the call was carried out".into()));
             }
             Some(Fault::Ignore) => return Ok(()),
@@ -81,7 +83,14 @@ impl Connection {
                 self.announce_session(request, key.salt.load(Ordering::Relaxed)).await?;
             }
         }
-        let Outcome { answer, stimuli } = rpc::dispatch(&call);
+        let outcome = rpc::dispatch(&call);
+        moment.stage = Stage::CarriedOut;
+        if centre.witness.see(&moment).is_break() {
+            carried_out_in_vain(&centre, outcome);
+            return Err(Ending("the witness ended it before it was answered".into()));
+        }
+        moment.stage = Stage::Answered;
+        let Outcome { answer, stimuli } = outcome;
         if unwrapped.wants_updates
             && let Some(account) = key.account()
         {
@@ -90,11 +99,15 @@ impl Connection {
         match answer {
             Answer::Ready(result) if delay.is_zero() => {
                 self.send_answer(request, &result, session).await?;
+                if centre.witness.see(&moment).is_break() {
+                    rpc::stimulate(&centre, stimuli);
+                    return Err(Ending("the witness ended it after the answer".into()));
+                }
             }
             Answer::Ready(result) => {
-                self.answer_later(request, session, delay, std::future::ready(result));
+                self.answer_later(request, session, delay, std::future::ready(result), moment);
             }
-            Answer::Later(result) => self.answer_later(request, session, delay, result),
+            Answer::Later(result) => self.answer_later(request, session, delay, result, moment),
         }
         // Only now: a bot is never faster than the answer to the message it reacts to.
         rpc::stimulate(&centre, stimuli);
@@ -107,6 +120,7 @@ impl Connection {
         session: Session,
         delay: Duration,
         result: impl Future<Output = RpcResult> + Send + 'static,
+        moment: Moment,
     ) {
         let outbox = self.outbox.clone();
         tokio::spawn(async move {
@@ -115,7 +129,7 @@ impl Connection {
                 tokio::time::sleep(delay).await;
             }
             // The connection may have ended meanwhile.
-            let _ = outbox.send(Outgoing::Answer { request, result, session }).await;
+            let _ = outbox.send(Outgoing::Answer { request, result, session, moment }).await;
         });
     }
 
@@ -132,4 +146,12 @@ impl Connection {
             subscribers.push(Subscriber { connection: self.number, outbox: self.outbox.clone() });
         }
     }
+}
+
+/// The call had its effect, and nobody is there to be answered.
+fn carried_out_in_vain(centre: &Arc<Inner>, Outcome { answer, stimuli }: Outcome) {
+    if let Answer::Later(result) = answer {
+        tokio::spawn(result);
+    }
+    rpc::stimulate(centre, stimuli);
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,6 +20,7 @@ use crate::fault::{Fault, Mode};
 use crate::log::{Entry, Event, Log};
 use crate::state::{AuthKey, Login, State};
 use crate::tl::DC_ID;
+use crate::witness::{Moment, WitnessBox};
 use crate::world::{Options, World};
 
 /// A wait that lasts longer than this in a test will never end.
@@ -37,6 +39,7 @@ pub(crate) struct Inner {
     pub(crate) log: Log,
     pub(crate) bots: Vec<BotRuntime>,
     pub(crate) options: Options,
+    pub(crate) witness: WitnessBox,
     address: SocketAddr,
     state: Mutex<State>,
     mode: Mutex<Mode>,
@@ -79,6 +82,7 @@ impl DataCentre {
             log: Log::new(world.options.log_limit),
             clock,
             bots,
+            witness: WitnessBox::default(),
             address: listener.local_addr()?,
             state: Mutex::new(state),
             mode: Mutex::default(),
@@ -201,6 +205,12 @@ impl DataCentre {
     /// What happens to connections from now on. Open ones stay.
     pub fn set_mode(&self, mode: Mode) {
         *self.inner.mode.lock().unwrap_or_else(PoisonError::into_inner) = mode;
+    }
+
+    /// Tells `witness` of every moment of every call from now on, in place of the one before. The call waits for it; when it
+    /// breaks, the connection is closed and the call goes no further.
+    pub fn set_witness(&self, witness: impl Fn(&Moment) -> ControlFlow<()> + Send + Sync + 'static) {
+        self.inner.witness.set(Some(Arc::new(witness)));
     }
 
     /// Puts a fault before the next call of a method, named as in TL, for example `messages.sendMessage`.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -19,6 +20,7 @@ use crate::log::Event;
 use crate::rpc::RpcResult;
 use crate::state::{AuthKey, Login};
 use crate::transport::{Decoder, Encoder};
+use crate::witness::Moment;
 
 /// How many answers and updates may wait for a slow client.
 const OUTBOX_LENGTH: usize = 1024;
@@ -31,7 +33,7 @@ pub(crate) enum Outgoing {
     /// An update.
     Push(Arc<[u8]>),
     /// The answer to a call.
-    Answer { request: i64, result: RpcResult, session: Session },
+    Answer { request: i64, result: RpcResult, session: Session, moment: Moment },
 }
 
 /// Under which session identifier an answer goes.
@@ -255,7 +257,13 @@ impl Connection {
     async fn send_outgoing(&mut self, outgoing: Outgoing) -> Result<(), Ending> {
         match outgoing {
             Outgoing::Push(body) => self.send(&body, Kind::Content, Session::Own).await,
-            Outgoing::Answer { request, result, session } => self.send_answer(request, &result, session).await,
+            Outgoing::Answer { request, result, session, moment } => {
+                self.send_answer(request, &result, session).await?;
+                match self.centre.witness.see(&moment) {
+                    ControlFlow::Continue(()) => Ok(()),
+                    ControlFlow::Break(()) => Err(Ending("the witness ended it after the answer".into())),
+                }
+            }
         }
     }
 

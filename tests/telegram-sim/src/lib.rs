@@ -34,6 +34,7 @@
 //! | `rpc` | the methods |
 //! | `state` | the living world |
 //! | `tl` | the world in Telegram's types |
+//! | `witness` | moments of calls, for tests that act exactly then |
 //! | `world` | the world as it starts |
 
 mod bot;
@@ -54,6 +55,7 @@ mod state;
 mod tl;
 mod transport;
 pub mod trial;
+mod witness;
 mod world;
 
 pub use bot::{
@@ -68,4 +70,5 @@ pub use exchange::{ExchangeKey, exchange_key};
 pub use fault::{Fault, Mode};
 pub use inspect::Message;
 pub use log::{Device, Entry, Event};
+pub use witness::{Moment, Stage};
 pub use world::{Account, BotProfile, Group, GroupKind, World, WorldError};

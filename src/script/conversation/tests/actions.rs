@@ -140,7 +140,7 @@ fn buttons_are_described_to_the_shell() {
     let expected = Command::Act {
         step: 0,
         act: Act::Click { message_id: 5, press: Press::Callback(b"b".to_vec()), position, label: "b".to_owned() },
-        memory: Memory::default(),
+        memory: Memory { known_up_to: 5, ..Memory::default() },
     };
     assert_eq!(commands, [expected]);
 }

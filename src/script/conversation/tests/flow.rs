@@ -194,7 +194,7 @@ fn a_run_is_taken_up_within_branches_and_rounds() {
     // The second round, cut off when `42!` was about to be sent: the same is said, and what is refused is still known.
     let second =
         script.steps.iter().rposition(|step| matches!(&step.verb, Verb::Send(texts) if texts[0] == code)).unwrap();
-    let memory = Memory { captures: [("code".into(), "42".into())].into(), refusals: [0].into() };
+    let memory = Memory { captures: [("code".into(), "42".into())].into(), refusals: [0].into(), known_up_to: 0 };
     let message = Some(Outgoing::Text { text: "42!".into(), reply_to: None });
     let journal = vec![JournalMark::Begun { step: second, date: NOON, message, memory }];
     let own = ChatMessage { outgoing: true, ..bot(5, "42!") };

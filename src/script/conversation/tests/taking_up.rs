@@ -46,6 +46,40 @@ fn a_resumed_run_goes_on_and_repeats_nothing() {
 }
 
 #[test]
+fn a_bot_may_answer_a_click_before_that_is_written_down() {
+    let begun = |step| JournalMark::Begun { step, date: NOON, message: None, memory: Memory::default() };
+    let clicked = JournalMark::Clicked { step: 1, message_id: 11, date: NOON + 3, popup: None };
+    for answer in [edited(bot(11, "签到成功"), NOON + 1), ChatMessage { date: NOON + 1, ..bot(12, "签到成功") }]
+    {
+        let journal = vec![sent_mark(0, 10), begun(1), clicked.clone()];
+        let mut talk = Talk::idle(script(vec![send("/start"), click("签到")]), Place::Private { peer: BOT });
+        talk.input(Input::Resume { journal, history: vec![bot(11, "面板"), answer] }).ends(Outcome::Succeeded);
+    }
+}
+
+#[test]
+fn words_from_before_a_click_are_no_answer_to_it() {
+    let message = Some(Outgoing::Text { text: "/start".to_owned(), reply_to: None });
+    let begun = |step, message, known_up_to| {
+        let memory = Memory { known_up_to, ..Memory::default() };
+        JournalMark::Begun { step, date: NOON, message, memory }
+    };
+    let journal = vec![begun(0, message, 0), sent_mark(0, 10), begun(1, None, 12)];
+    // All of it within one second of Telegram's clock.
+    let failed = ChatMessage { date: NOON, ..bot(11, "签到失败，请重试") };
+    let panel = with_buttons(ChatMessage { date: NOON, ..bot(12, "请选择") }, &["签到"]);
+    for (answer, outcome) in [("签到失败", Outcome::Failed), ("签到成功", Outcome::Succeeded)] {
+        let mut talk = Talk::idle(script(vec![send("/start"), click("签到")]), Place::Private { peer: BOT });
+        talk.input(Input::Resume { journal: journal.clone(), history: vec![failed.clone(), panel.clone()] });
+        assert!(talk.verdict.is_none(), "{:?}", talk.verdict);
+        talk.says(bot(13, answer)).ends(outcome);
+    }
+    let mut talk = Talk::idle(script(vec![send("/start"), click("签到")]), Place::Private { peer: BOT });
+    talk.input(Input::Resume { journal: journal.clone(), history: vec![failed, panel] });
+    talk.waits().ends(Outcome::Unknown);
+}
+
+#[test]
 fn a_journaled_click_is_not_repeated_before_its_message_changed() {
     let journal =
         || vec![sent_mark(0, 10), JournalMark::Clicked { step: 1, message_id: 11, date: NOON + 2, popup: None }];
