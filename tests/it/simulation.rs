@@ -103,7 +103,7 @@ impl World {
                         let open = open.filter(|history| history.claim.key.account == account).collect();
                         events.push(Event::Recovered { account, open });
                     }
-                    Effect::Alarm(Alarm::DeadlinePassed { key }) => self.ledger.deadline_alarm(key),
+                    Effect::Alarm(Alarm::DeadlinePassed { key }) => self.ledger.deadline_alarm(key, self.now),
                     Effect::Alarm(_) | Effect::Delete { .. } => {}
                 }
             }
@@ -239,6 +239,7 @@ impl World {
         let pause = seconds(&mut self.random, 1, longest);
         self.pass(self.now + pause);
         // What was in force when the process ended comes first, as the daemon does it: the old schedules' slots are due.
+        self.ledger.process_begins(self.now);
         self.kernel = kernel(&self.ledger, self.now);
         self.load();
         if self.random.below(5) == 0 {

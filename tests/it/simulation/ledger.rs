@@ -17,7 +17,8 @@ pub(super) struct Ledger {
     active: BTreeMap<PairKey, (Fingerprint, DateTime<Utc>)>,
     named_misses: BTreeMap<TaskName, u64>,
     counted_misses: BTreeMap<TaskName, u64>,
-    deadline_alarms: BTreeSet<RunKey>,
+    /// When the alarm was raised.
+    deadline_alarms: BTreeMap<RunKey, DateTime<Utc>>,
     /// When runs ended as done, to the second.
     successes: BTreeMap<PairKey, BTreeSet<DateTime<Utc>>>,
 }
@@ -112,8 +113,14 @@ impl Ledger {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "the shape of the alarm")]
-    pub(super) fn deadline_alarm(&mut self, key: RunKey) {
-        assert!(self.deadline_alarms.insert(key.clone()), "{key}: a second alarm of the deadline");
+    pub(super) fn deadline_alarm(&mut self, key: RunKey, now: DateTime<Utc>) {
+        let before = self.deadline_alarms.insert(key.clone(), now);
+        assert!(before.is_none(), "{key}: a second alarm of the deadline at {now}, after {before:?}");
+    }
+
+    /// A process begins. Alarms are not kept: when the clock was put back before one, nobody knows of it, and it comes again.
+    pub(super) fn process_begins(&mut self, now: DateTime<Utc>) {
+        self.deadline_alarms.retain(|_, raised| *raised <= now);
     }
 
     /// Keeps what only the process counted.
