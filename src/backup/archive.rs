@@ -140,6 +140,13 @@ impl Contents {
         Ok(Self { members, left_out, digest: OnceLock::new() })
     }
 
+    /// The same with what was applied from the inbox.
+    #[must_use]
+    pub fn with_inbox(mut self, applied: Vec<u8>) -> Self {
+        self.members.insert(Member::Inbox, Source::Bytes(applied));
+        self
+    }
+
     /// Sessions that could not be taken, for an alarm.
     pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out
@@ -179,7 +186,7 @@ impl Contents {
                     let why = |why| SealError::Session { file: path.clone().into(), why };
                     Sha256Digest::of(&formats.session_meaning(&bytes).map_err(why)?)
                 }
-                Member::Ledger | Member::Workdir(_) => source.digest()?,
+                Member::Ledger | Member::Inbox | Member::Workdir(_) => source.digest()?,
             };
             all.update(path.len().to_be_bytes());
             all.update(path.as_bytes());

@@ -1,4 +1,4 @@
-//! What may be in an archive: nothing but sessions, the ledger and a workdir, at the places a data directory has for them.
+//! What may be in an archive: nothing but sessions, the ledger, what was applied from the inbox and a workdir, at the places a data directory has for them.
 
 use std::fmt;
 
@@ -11,6 +11,8 @@ pub enum Member {
     Session(AccountName),
     /// `state/state.db`
     Ledger,
+    /// `state/inbox.json`
+    Inbox,
     /// `workdir/FILE.toml` or `workdir/FOLDER/FILE.toml`
     Workdir(String),
 }
@@ -18,6 +20,7 @@ pub enum Member {
 const SESSIONS: &str = "sessions/";
 const SESSION_ENDING: &str = ".session";
 const LEDGER: &str = "state/state.db";
+const INBOX: &str = "state/inbox.json";
 const WORKDIR: &str = "workdir/";
 const LONGEST_NAME: usize = 255;
 
@@ -26,6 +29,9 @@ impl Member {
     pub fn parse(path: &str) -> Option<Self> {
         if path == LEDGER {
             return Some(Self::Ledger);
+        }
+        if path == INBOX {
+            return Some(Self::Inbox);
         }
         if let Some(name) = path.strip_prefix(SESSIONS) {
             return Some(Self::Session(name.strip_suffix(SESSION_ENDING)?.parse().ok()?));
@@ -53,6 +59,7 @@ impl fmt::Display for Member {
         match self {
             Self::Session(account) => write!(f, "{SESSIONS}{account}{SESSION_ENDING}"),
             Self::Ledger => f.write_str(LEDGER),
+            Self::Inbox => f.write_str(INBOX),
             Self::Workdir(path) => write!(f, "{WORKDIR}{path}"),
         }
     }
@@ -67,7 +74,13 @@ mod tests {
 
     #[test]
     fn nothing_leads_anywhere_else() {
-        for path in ["state/state.db", "sessions/签到.session", "workdir/tgsignd.toml", "workdir/a/b c.toml"] {
+        for path in [
+            "state/state.db",
+            "state/inbox.json",
+            "sessions/签到.session",
+            "workdir/tgsignd.toml",
+            "workdir/a/b c.toml",
+        ] {
             assert_eq!(Member::parse(path).unwrap().to_string(), path);
         }
         for path in [
@@ -101,7 +114,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_member_has_one_path(path in "(sessions/|workdir/|state/)?[a-z./\\\\]{0,12}(\\.toml|\\.session|state\\.db)?") {
+        fn one_member_has_one_path(path in "(sessions/|workdir/|state/)?[a-z./\\\\]{0,12}(\\.toml|\\.session|state\\.db|inbox\\.json)?") {
             if let Some(member) = Member::parse(&path) {
                 prop_assert_eq!(member.to_string(), path.clone());
                 prop_assert!(!path.split('/').any(|name| name.is_empty() || name == ".." || name == "."));

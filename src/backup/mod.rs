@@ -8,6 +8,7 @@
 //! | [`log`] | pure | what a listing means and what may be done next: commit, retention, takeover, resolving |
 //! | [`member`] | pure | what may be in an archive |
 //! | [`formats`] | pure | what the backup has to be told about files that other modules own |
+//! | [`applied`] | pure | what was applied from the inbox |
 //! | [`held`] | pure | what the newest generation is known to hold |
 //! | [`position`] | shell | `state/backup.json`: where this data directory stands in the log |
 //! | [`remote`] | shell | one directory on a WebDAV server: everything that is said to it |
@@ -17,6 +18,7 @@
 //!
 //! A commit is a conversation: [`log::Commit`] says what to ask the server for, and is told the answer.
 
+pub mod applied;
 pub mod archive;
 pub mod digest;
 pub mod formats;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::attempt;
+use super::backup::{Ownership, Superseded};
 use super::rehearsal::{Rehearsal, rehearse};
 use crate::ai::Budget;
 use crate::config::{Ai, Connect, Task};
@@ -69,6 +70,8 @@ pub struct Shared {
     pub stop: watch::Receiver<bool>,
     /// The state came from a backup: of slots up to then nobody here knows whether they were done after it was made.
     pub uncertain_until: Option<DateTime<Utc>>,
+    /// The right to sign in, where there is a backup.
+    pub ownership: Option<Ownership>,
     /// How often models were asked.
     pub model_calls: Arc<Budget>,
     /// One for each connection that may be open on demand.
@@ -291,6 +294,9 @@ impl Account {
 
     /// Opens the connection unless it is open. Telegram is asked whether the session is still valid.
     pub(super) async fn connect(&mut self) -> Result<(), ConnectError> {
+        if let Some(ownership) = &self.shared.ownership {
+            ownership.confirm().await?;
+        }
         let reach_changed = self.reach.has_changed().unwrap_or(false);
         if reach_changed || self.connection.as_ref().is_some_and(Connection::is_broken) {
             self.close();
@@ -424,6 +430,8 @@ pub(super) enum ConnectError {
     Call(#[from] CallError),
     #[error(transparent)]
     Held(#[from] LockError),
+    #[error(transparent)]
+    Superseded(#[from] Superseded),
 }
 
 impl ConnectError {
@@ -431,7 +439,7 @@ impl ConnectError {
     pub(super) fn is_final(&self) -> bool {
         match self {
             Self::Session(error) => !matches!(error, SessionError::File { .. }),
-            Self::Held(_) => false,
+            Self::Held(_) | Self::Superseded(_) => false,
             Self::Call(error) => matches!(error, CallError::Unauthorised(_) | CallError::Session(_)),
         }
     }

@@ -127,6 +127,7 @@ fn shared(
         events,
         stop,
         uncertain_until: None,
+        ownership: None,
         model_calls: Arc::new(Budget::kept(limit, &datadir::model_calls(&datadir.path))),
         places: Arc::new(Semaphore::new(account::PLACES)),
     })

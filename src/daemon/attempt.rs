@@ -107,7 +107,7 @@ fn in_doubt(attempt: Attempt, until: Option<DateTime<Utc>>) -> Attempt {
     if attempt.order.trigger == Trigger::Manual || until.is_none_or(|until| slot > until) {
         return attempt;
     }
-    info!("the state came from a backup: looking in the chat for what was done since it was made");
+    info!("what was done may be missing in the ledger: looking in the chat for it");
     Attempt { uncertain: true, since: attempt.since.min(slot), ..attempt }
 }
 

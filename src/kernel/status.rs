@@ -16,7 +16,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use self::backup::{BackupResult, BackupRole, BackupStatus, BackupTotals, Check, Restored};
+pub use self::backup::{BackupResult, BackupRole, BackupStatus, BackupTotals, Check, Requests, Restored};
 pub use self::counts::{Counted, Counts};
 pub use self::histogram::Histogram;
 pub use self::pairs::PairStatuses;

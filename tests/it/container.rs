@@ -1,6 +1,10 @@
 //! A container with environment variables only: WebDAV is all it keeps.
 
+use std::collections::BTreeMap;
+
 use telegram_sim::Event;
+use tgsignd::backup::manifest::{Generation, ObjectName, Stem};
+use tgsignd::kernel::record::RunRecord;
 use tgsignd::kernel::status::{BackupRole, Status};
 use webdav_sim::{Fault, Server, profiles};
 
@@ -132,6 +136,108 @@ async fn a_rolling_deploy_hands_the_session_over() {
     assert_eq!(stage.sent("alice", "quick"), ["/sign"], "only one of them signs in");
     old.stop().await;
     new.stop().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_hangs_does_not_hide_that_another_process_takes_over() {
+    let (stage, server) = (Stage::new().await, Server::start(profiles::APACHE).await.unwrap());
+    let old = stage.daemon_as(container(&stage, &server, false)).await;
+    backed_up(&stage).await;
+    server.fail(Fault::Hang.on("PUT").at("-b-"));
+    server.forget_requests();
+    let mut requests = server.request_counts();
+    stage.task("sign", &format!("{SIGN}\nschedule = '@yearly'"));
+    let is_upload = |request: &webdav_sim::Request| request.method == "PUT" && request.path.contains("-b-");
+    requests.wait_for(|_| server.requests().iter().any(is_upload)).await.unwrap();
+
+    let new = stage.spawn_elsewhere(at(stage.run_elsewhere(), &server));
+    old.says("another process has taken over").await;
+    old.says("this process signs nothing in any more").await;
+    new.kill9().await;
+    old.stop().await;
+}
+
+#[tokio::test]
+async fn a_host_with_a_disk_goes_on_from_what_another_one_saved_meanwhile() {
+    let (stage, server) = (Stage::new().await, Server::start(profiles::APACHE).await.unwrap());
+    stage.task("sign", &format!("{SIGN}\nschedule = '@yearly'"));
+    let first = stage.daemon_as(container(&stage, &server, false)).await;
+    backed_up(&stage).await;
+    first.stop().await;
+
+    let second = stage.spawn_elsewhere(at(stage.run_elsewhere(), &server)).ready().await;
+    let (workdir, datadir) = (stage.workdir(), stage.other_datadir());
+    let places = [workdir.as_os_str(), "--datadir".as_ref(), datadir.as_os_str()];
+    let elsewhere = |command: &[&str]| at(Invocation::new(command).arguments(["--workdir"]).arguments(places), &server);
+    elsewhere(&["once", "sign"]).ends().await.success();
+    elsewhere(&["backup", "now"]).ends().await.success();
+    second.stop().await;
+
+    assert_eq!(stage.runs().await.len(), 0);
+    let first = stage.daemon_as(container(&stage, &server, false)).await;
+    first.says("another process went on from what is here").await;
+    assert_eq!(stage.runs().await.len(), 1, "what the other host did is known here");
+    assert!(stage.datadir().join("restored/replaced/state.db").is_file());
+    stage.tgsignd(&["once", "sign"]).ends().await.success();
+    backed_up(&stage).await;
+    first.stop().await;
+}
+
+/// The manifests on the server by their generations.
+fn manifests(server: &Server) -> BTreeMap<Generation, String> {
+    let generation = |path: &String| match ObjectName::parse(&Stem::default(), path.rsplit('/').next()?)? {
+        ObjectName::Manifest { generation, .. } => Some(generation),
+        _ => None,
+    };
+    server.files().into_iter().filter_map(|path| Some((generation(&path)?, path))).collect()
+}
+
+/// What becomes of the backup on a disk of its own, without a daemon: one more run, and one more generation, which is taken from the
+/// server.
+async fn side(stage: &Stage, server: &Server) -> (String, Vec<u8>, Vec<RunRecord>) {
+    new_disk(stage);
+    let command = |words: &[&str]| at(stage.tgsignd(words), server).ends();
+    command(&["backup", "restore"]).await.success();
+    let before = manifests(server);
+    command(&["once", "sign"]).await.success();
+    command(&["backup", "now"]).await.success();
+    let (generation, path) = manifests(server).pop_last().unwrap();
+    assert!(!before.contains_key(&generation));
+    let bytes = server.read(&path).unwrap();
+    assert!(server.remove(&path));
+    (path, bytes, stage.runs().await)
+}
+
+#[tokio::test]
+async fn of_a_fork_the_side_that_was_named_is_restored_where_there_is_no_shell() {
+    let (stage, server) = (Stage::new().await, Server::start(profiles::APACHE).await.unwrap());
+    stage.task("sign", &format!("{SIGN}\nschedule = '@yearly'"));
+    let run = || container(&stage, &server, false);
+    let daemon = stage.daemon_as(run()).await;
+    backed_up(&stage).await;
+    daemon.stop().await;
+
+    // Two hosts go on from there, and neither sees what the other one does.
+    let (left, left_bytes, of_left) = side(&stage, &server).await;
+    let (right, right_bytes, of_right) = side(&stage, &server).await;
+    assert!(of_left.len() == 1 && of_right.len() == 1 && of_left != of_right);
+    server.write(&left, &left_bytes);
+    server.write(&right, &right_bytes);
+
+    new_disk(&stage);
+    let name = |path: &str| path.rsplit('/').next().unwrap().to_owned();
+    run().ends().await.fails_with(1, &["claim", &name(&left), &name(&right)]);
+    let absent = run().variable("TGSIGND_BACKUP_RESOLVE", "tgsignd-m-nonsense.json").ends().await;
+    absent.fails_with(1, &["tgsignd-m-nonsense.json is not one of the newest"]);
+    let daemon = stage.daemon_as(run().variable("TGSIGND_BACKUP_RESOLVE", name(&left))).await;
+    daemon.says("the decision of TGSIGND_BACKUP_RESOLVE is the newest generation").await;
+    assert_eq!(stage.runs().await, of_left);
+    daemon.stop().await;
+
+    new_disk(&stage);
+    let daemon = stage.daemon_as(run()).await;
+    assert_eq!(stage.runs().await, of_left, "the decision holds without the variable");
+    daemon.stop().await;
 }
 
 #[tokio::test]

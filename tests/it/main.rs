@@ -13,6 +13,7 @@ mod faults;
 mod flows;
 mod fuzzing;
 mod groups;
+mod killing;
 mod kit;
 mod layers;
 mod login;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::backup::manifest::{Generation, Manifest, Stem};
+use crate::backup::manifest::{Epoch, Generation, Manifest, Stem};
 
 /// A generation with the name of its manifest, which holds the digest of the manifest's bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,10 +49,19 @@ pub struct Position {
     pub verified: Option<Generation>,
     /// Set by a restore.
     pub restored: Option<Restored>,
+    /// The last boots of this data directory, the newest last; written down before they are announced.
+    #[serde(default)]
+    pub boots: Vec<Epoch>,
+    /// When it was last seen that boots of other data directories came between: what they did may be missing in this ledger.
+    #[serde(default)]
+    pub overtaken: Option<DateTime<Utc>>,
 }
 
 /// More are forgotten, the oldest first.
 const MOST_ABANDONED: usize = 32;
+
+/// Announcements that were tried one after the other; more are forgotten, the oldest first.
+const MOST_BOOTS: usize = 8;
 
 impl Position {
     /// That of a data directory which never committed or restored anything there.
@@ -67,7 +76,23 @@ impl Position {
             orphans: BTreeMap::new(),
             verified: None,
             restored: None,
+            boots: Vec::new(),
+            overtaken: None,
         }
+    }
+
+    /// Remembers a boot that is about to be announced after `newest`, the newest that anybody announced; says whether boots of
+    /// other data directories came between.
+    pub fn begin_boot(&mut self, boot: Epoch, newest: Option<Epoch>, now: DateTime<Utc>) -> bool {
+        let is_next = newest.map_or(self.boots.is_empty(), |newest| self.boots.contains(&newest));
+        if !is_next {
+            self.overtaken = Some(now);
+        }
+        if self.boots.len() == MOST_BOOTS {
+            self.boots.remove(0);
+        }
+        self.boots.push(boot);
+        !is_next
     }
 
     /// Remembers that a manifest of ours is not to count.
@@ -85,5 +110,30 @@ impl Position {
             self.uploads.retain(|name| !kept.contains(&name.as_str()));
             self.committed = Some(intended);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backup::manifest::Nonce;
+
+    #[test]
+    fn boots_of_others_are_noticed() {
+        let now = DateTime::UNIX_EPOCH;
+        let boot = |number| Epoch { number, nonce: Nonce([1; 6]) };
+        let other = |number| Epoch { number, nonce: Nonce([2; 6]) };
+        let mut position = Position::new("https://h/".to_owned(), Stem::default());
+        assert!(!position.begin_boot(boot(1), None, now), "the first of all");
+        assert!(!position.begin_boot(boot(2), Some(boot(1)), now));
+        assert!(!position.begin_boot(boot(3), Some(boot(1)), now), "the second was never stored");
+        assert_eq!(position.overtaken, None);
+        assert!(position.begin_boot(boot(5), Some(other(4)), now));
+        assert_eq!(position.overtaken, Some(now));
+        assert!(position.begin_boot(boot(6), None, now), "somebody removed the records");
+        for number in 7..40 {
+            assert!(!position.begin_boot(boot(number), Some(boot(number - 1)), now));
+        }
+        assert_eq!(position.boots.len(), MOST_BOOTS);
     }
 }

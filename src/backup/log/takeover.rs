@@ -66,8 +66,13 @@ impl Roster {
 
     /// The epoch of a boot that begins now; `None` when numbers are used up.
     pub fn next_epoch(&self, nonce: Nonce) -> Option<Epoch> {
-        let last = self.takeovers.iter().chain(&self.released).map(|epoch| epoch.number).max().unwrap_or(0);
+        let last = self.newest().map_or(0, |epoch| epoch.number);
         Some(Epoch { number: last.checked_add(1)?, nonce })
+    }
+
+    /// The newest boot that anybody announced.
+    pub fn newest(&self) -> Option<Epoch> {
+        self.takeovers.last().max(self.released.last()).copied()
     }
 
     /// What the boot `mine` may do, whose record was stored `waited` ago.

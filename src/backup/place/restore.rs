@@ -19,7 +19,7 @@ use crate::names::AccountName;
 pub struct Only {
     /// Session files. Sessions of accounts that the backup does not know stay.
     pub sessions: bool,
-    /// The ledger.
+    /// The ledger, and what was applied from the inbox.
     pub ledger: bool,
     /// The workdir.
     pub workdir: bool,
@@ -88,6 +88,7 @@ pub(super) fn restore_watched(order: &Order, watch: Watch) -> Result<Report, Res
                 report.ledger = true;
                 PathBuf::from(member.to_string())
             }
+            Member::Inbox if order.only.ledger => PathBuf::from(member.to_string()),
             Member::Workdir(path) if order.only.workdir => {
                 report.workdir = Some(order.datadir.join(&workdir));
                 workdir.join(path)

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::open::open;
 use super::unpack::{Limits, unpack};
 use super::{RestoreError, swap};
+use crate::backup::applied::Applied;
 use crate::backup::archive::{Contents, SealError, digest_of};
 use crate::backup::formats::Formats;
 use crate::backup::keys::Identity;
@@ -143,6 +144,10 @@ fn check(member: &Member, path: &Path, formats: &dyn Formats) -> Result<(), Rest
         // Read when the digest was made.
         Member::Session(_) => Ok(()),
         Member::Ledger => formats.check_ledger(path).map_err(unusable),
+        Member::Inbox => {
+            let bytes = fs::read(path).map_err(RestoreError::disk(path))?;
+            Applied::parse(&bytes).map(drop).ok_or_else(|| unusable("it is damaged".to_owned()))
+        }
         Member::Workdir(_) => {
             let bytes = fs::read(path).map_err(RestoreError::disk(path))?;
             std::str::from_utf8(&bytes).map(drop).map_err(|_| unusable("it is not UTF-8".to_owned()))

@@ -11,11 +11,12 @@ use tokio::time::Instant;
 
 use super::body::{Activity, Payload};
 use super::capability::Capabilities;
+use super::cause::{deepest, problem_of};
 use super::error::{Problem, RemoteError};
 use super::href::is_name;
 use super::retry::{Again, Patience, Setback, retry_after};
 use super::settings::Destination;
-use super::traffic::{Traffic, TrafficCounts};
+use super::traffic::{Answers, Traffic, TrafficCounts};
 use super::verdict::{About, refusal};
 
 /// Most redirects of one request.
@@ -132,6 +133,11 @@ impl Remote {
         self.shared.traffic.read()
     }
 
+    /// The requests so far, by all clones together.
+    pub fn answers(&self) -> Answers {
+        self.shared.traffic.answers()
+    }
+
     /// Uses what the server proved to do; without it nothing is taken for granted.
     pub fn apply(&self, capabilities: &Capabilities) {
         self.shared.creates_only_new.store(capabilities.if_none_match, Ordering::Relaxed);
@@ -202,7 +208,6 @@ impl Remote {
             let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
             let asked = asked.and_then(|text| retry_after(text, SystemTime::now()));
             let (problem, again) = refusal(status, ask.about, asked);
-            self.shared.traffic.refused();
             let problem = match problem {
                 // A refusal elsewhere says nothing about our own password.
                 Problem::RefusedCredentials { .. } if !with_password => Problem::Forbidden,
@@ -234,13 +239,13 @@ impl Remote {
             .attach(request, &activity, &self.shared.traffic)
             .await
             .map_err(|cause| ask.error(Problem::LocalFile(cause)))?;
-        self.shared.traffic.request();
         let sent = tokio::select! {
             sent = request.send() => sent.map_err(|error| problem_of(&error)),
             () = activity.ceased() => Err(Problem::Idle(activity.limit())),
         };
+        let status = sent.as_ref().ok().map(|response| response.status().as_u16());
+        self.shared.traffic.answered(&ask.method, status);
         sent.map_err(|problem| {
-            self.shared.traffic.refused();
             if let Some(cause) = failure.take() {
                 return ask.error(Problem::LocalFile(cause)).into();
             }
@@ -336,23 +341,6 @@ fn without_query(mut url: Url) -> String {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.to_string()
-}
-
-fn problem_of(error: &reqwest::Error) -> Problem {
-    if error.is_connect() || error.is_builder() {
-        Problem::Unreachable(deepest(error))
-    } else {
-        Problem::BrokenOff(deepest(error))
-    }
-}
-
-/// The innermost cause, which says most and holds no address.
-fn deepest(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }
 
 #[cfg(test)]

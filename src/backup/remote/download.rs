@@ -1,4 +1,4 @@
-//! A large object into a file: hashed as it comes, taken up where it broke off when that is safe.
+//! A large object into a file, or only through the digest: hashed as it comes, taken up where it broke off when that is safe.
 
 use std::io::SeekFrom;
 use std::path::Path;
@@ -28,8 +28,8 @@ pub struct Downloaded {
 
 /// The file, and what is in it so far.
 struct Sink<'a> {
-    file: File,
-    path: &'a Path,
+    /// `None` when only the digest is wanted.
+    file: Option<(File, &'a Path)>,
     hasher: Sha256,
     length: u64,
     limit: u64,
@@ -52,7 +52,16 @@ impl Remote {
         progress: &Progress,
     ) -> Result<Downloaded, RemoteError> {
         let url = self.object("downloading", name)?;
-        let mut sink = Sink::open(&ask(&url), path, limit, progress).await?;
+        let sink = Sink::open(&ask(&url), path, limit, progress).await?;
+        self.read_into(url, sink).await
+    }
+
+    /// The same without a file: what an object of at most `limit` bytes is.
+    pub async fn digest(&self, name: &str, limit: u64, progress: &Progress) -> Result<Downloaded, RemoteError> {
+        self.read_into(self.object("reading back", name)?, Sink::new(None, limit, progress)).await
+    }
+
+    async fn read_into(&self, url: Url, mut sink: Sink<'_>) -> Result<Downloaded, RemoteError> {
         let mut patience = self.patience();
         let mut resumable = false;
         loop {
@@ -117,25 +126,32 @@ impl<'a> Sink<'a> {
     async fn open(ask: &Ask, path: &'a Path, limit: u64, progress: &'a Progress) -> Result<Self, RemoteError> {
         let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).await;
         let file = opened.map_err(|error| local(ask, path, &error))?;
-        Ok(Self { file, path, hasher: Sha256::new(), length: 0, limit, progress, tag: None })
+        Ok(Self::new(Some((file, path)), limit, progress))
+    }
+
+    fn new(file: Option<(File, &'a Path)>, limit: u64, progress: &'a Progress) -> Self {
+        Self { file, hasher: Sha256::new(), length: 0, limit, progress, tag: None }
     }
 
     async fn restart(&mut self, ask: &Ask) -> Result<(), RemoteError> {
         self.hasher = Sha256::new();
         self.length = 0;
         self.progress.tell(0);
+        let Some((file, path)) = &mut self.file else { return Ok(()) };
         let restarted = async {
-            self.file.set_len(0).await?;
-            self.file.seek(SeekFrom::Start(0)).await
+            file.set_len(0).await?;
+            file.seek(SeekFrom::Start(0)).await
         };
-        restarted.await.map(drop).map_err(|error| local(ask, self.path, &error))
+        restarted.await.map(drop).map_err(|error| local(ask, path, &error))
     }
 
     async fn append(&mut self, ask: &Ask, part: &[u8]) -> Result<(), RemoteError> {
         if self.length + part.len() as u64 > self.limit {
             return Err(ask.error(Problem::TooLarge { limit: self.limit }));
         }
-        self.file.write_all(part).await.map_err(|error| local(ask, self.path, &error))?;
+        if let Some((file, path)) = &mut self.file {
+            file.write_all(part).await.map_err(|error| local(ask, path, &error))?;
+        }
         self.hasher.update(part);
         self.length += part.len() as u64;
         self.progress.tell(self.length);
@@ -143,11 +159,13 @@ impl<'a> Sink<'a> {
     }
 
     async fn finish(mut self, ask: &Ask) -> Result<Downloaded, RemoteError> {
-        let flushed = async {
-            self.file.flush().await?;
-            self.file.sync_all().await
-        };
-        flushed.await.map_err(|error| local(ask, self.path, &error))?;
+        if let Some((file, path)) = &mut self.file {
+            let flushed = async {
+                file.flush().await?;
+                file.sync_all().await
+            };
+            flushed.await.map_err(|error| local(ask, path, &error))?;
+        }
         Ok(Downloaded { length: self.length, sha256: self.hasher.finalize().into() })
     }
 }

@@ -23,6 +23,8 @@ pub struct RemoteError {
 pub enum Problem {
     /// No answer: the name is not known, nobody listens, no trust, no network. Says nothing about what is there.
     Unreachable(String),
+    /// The server shows a certificate that nobody trusted here has signed. It was told nothing, the password neither.
+    Untrusted(String),
     /// The connection ended in the middle.
     BrokenOff(String),
     /// Nothing moved for this long.
@@ -87,6 +89,7 @@ impl Problem {
         matches!(
             self,
             Self::Unreachable(_)
+                | Self::Untrusted(_)
                 | Self::BrokenOff(_)
                 | Self::Idle(_)
                 | Self::Throttled { .. }
@@ -114,6 +117,11 @@ impl fmt::Display for Problem {
             Self::Unreachable(cause) => {
                 write!(f, "the server cannot be reached ({cause}); check [backup] url and the network")
             }
+            Self::Untrusted(cause) => write!(
+                f,
+                "the server's certificate is not trusted here ({cause}); name the file of your own authority as `ca` in [backup], \
+                 or check [backup] url and this host's clock"
+            ),
             Self::BrokenOff(cause) => write!(f, "the connection broke off ({cause}); it is tried again later"),
             Self::Idle(limit) => {
                 write!(f, "nothing moved for {} s; the server hangs or the network is cut", limit.as_secs())

@@ -11,6 +11,7 @@
 //! | `retry` | pure, but for the sleep | when to try again |
 //! | `capability` | pure | what a server proved to do, and the level that follows |
 //! | `connection` | shell | one request: password, redirects, idleness, counters |
+//! | `cause` | pure | why there is no answer |
 //! | `body` | shell | a file as the body of a request |
 //! | `read` | shell | listing, GET, HEAD |
 //! | `download` | shell | a large object into a file, taken up where it broke off |
@@ -24,6 +25,7 @@
 
 mod body;
 mod capability;
+mod cause;
 mod connection;
 mod download;
 mod error;
@@ -49,5 +51,5 @@ pub use probe::ProbeReport;
 pub use read::{Conditional, Head, Object};
 pub use retry::RetryPolicy;
 pub use settings::{Destination, RemoteSettings, SettingsError, Timeouts};
-pub use traffic::{Traffic, TrafficCounts};
+pub use traffic::{Answers, Traffic, TrafficCounts};
 pub use write::{Creation, Deleted, Ensured, Uploaded};

@@ -42,13 +42,14 @@ impl Remote {
     /// Those that say nothing about what the server can do: unreachable, refused, full. A server that does not list
     /// or store as WebDAV does is a report of [`Level::Unusable`].
     pub async fn probe(&self) -> Result<ProbeReport, RemoteError> {
-        let before = self.traffic().requests;
+        let asked = || self.answers().values().sum::<u64>();
+        let before = asked();
         let findings = match self.ensure_directory().await {
             Ok(_) => self.try_everything().await?,
             Err(error) => vec![unusable(error)?],
         };
         let capabilities = Capabilities::of(&findings);
-        Ok(ProbeReport { findings, capabilities, requests: self.traffic().requests - before })
+        Ok(ProbeReport { findings, capabilities, requests: asked() - before })
     }
 
     async fn try_everything(&self) -> Result<Vec<Finding>, RemoteError> {

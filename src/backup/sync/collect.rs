@@ -1,13 +1,14 @@
 //! What is in the data directory, sealed into files.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::engine::{Engine, Files};
 use super::error::{SyncError, blocking};
+use super::inbox;
 use super::scratch::Scratch;
 use crate::backup::archive::{Contents, LeftOut};
 use crate::backup::digest::Sha256Digest;
@@ -78,10 +79,11 @@ impl Engine {
     /// `None` where the ledger's version is not known.
     pub(super) async fn glance(&self, inputs: &Inputs) -> Result<Option<Glance>, SyncError> {
         let Some(ledger) = inputs.ledger else { return Ok(None) };
-        let (files, sessions) = (Arc::clone(&self.files), self.places.datadir.join("sessions"));
+        let (files, datadir) = (Arc::clone(&self.files), self.places.datadir.clone());
         let (workdir, since) = (inputs.workdir.clone(), inputs.since);
         blocking(move || {
-            let others = Contents::without_ledger(&sessions, &workdir, &*files)?.digest(&*files)?;
+            let contents = Contents::without_ledger(&datadir.join("sessions"), &workdir, &*files)?;
+            let others = with_inbox(contents, &datadir).digest(&*files)?;
             Ok(Some(Glance { ledger, others, since }))
         })
         .await
@@ -94,14 +96,14 @@ impl Engine {
         scratch: &Scratch,
     ) -> Result<Collected, SyncError> {
         let files = Arc::clone(&self.files);
-        let (sessions, ledger) =
-            (self.places.datadir.join("sessions"), self.places.datadir.join("state").join("state.db"));
+        let datadir = self.places.datadir.clone();
+        let (sessions, ledger) = (datadir.join("sessions"), datadir.join("state").join("state.db"));
         let (recent, whole) = (scratch.path("recent.db"), scratch.path("whole.db"));
         let (workdir, since) = (inputs.workdir.clone(), inputs.since);
         blocking(move || {
             let time = Utc::now();
             files.copy_recent(&ledger, &recent, since).map_err(SyncError::Ledger)?;
-            let core = Contents::core(&sessions, &workdir, &recent, &*files)?;
+            let core = with_inbox(Contents::core(&sessions, &workdir, &recent, &*files)?, &datadir);
             let digest = core.digest(&*files)?;
             let history = if with_history {
                 files.copy_ledger(&ledger, &whole).map_err(SyncError::Ledger)?;
@@ -127,6 +129,13 @@ impl Engine {
             Ok(Sealed { core, history: history.transpose()?, left_out })
         })
         .await
+    }
+}
+
+fn with_inbox(contents: Contents, datadir: &Path) -> Contents {
+    match inbox::applied_bytes(datadir) {
+        Some(applied) => contents.with_inbox(applied),
+        None => contents,
     }
 }
 

@@ -8,7 +8,6 @@ use super::collect::{Collected, Inputs, Sealed};
 use super::converse::{Conversation, explain};
 use super::engine::{Engine, nonce, writer};
 use super::error::SyncError;
-use super::scratch::Scratch;
 use crate::backup::archive::LeftOut;
 use crate::backup::digest::Sha256Digest;
 use crate::backup::held::Glance;
@@ -117,7 +116,7 @@ impl Engine {
             nonces: [nonce()?, nonce()?, nonce()?],
             above,
         };
-        let generation = self.converse(plan, &sealed, &scratch).await?;
+        let generation = self.converse(plan, &sealed).await?;
         drop(scratch);
         self.remember(glance, has_history, now);
         tracing::info!(generation = generation.manifest.generation.number(), %reason, "backup committed");
@@ -176,10 +175,10 @@ impl Engine {
         if level == Level::Unusable { Err(SyncError::UnusableServer(level.sentence().to_owned())) } else { Ok(()) }
     }
 
-    async fn converse(&mut self, plan: Plan, sealed: &Sealed, scratch: &Scratch) -> Result<Generation, SyncError> {
+    async fn converse(&mut self, plan: Plan, sealed: &Sealed) -> Result<Generation, SyncError> {
         let (position, key, trusted) = (self.position.clone(), self.signer()?.clone(), self.keys.trusted.clone());
         let first = Commit::begin(position, plan, key, trusted);
-        let conversation = Conversation { engine: self, sealed, scratch, trouble: None };
+        let conversation = Conversation { engine: self, sealed, trouble: None };
         let (ending, trouble) = conversation.hold(first).await;
         self.position = ending.position;
         ending.result.map_err(|stop| explain(stop, trouble))

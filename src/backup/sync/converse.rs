@@ -6,7 +6,6 @@ use super::collect::Sealed;
 use super::engine::{Engine, Transfer};
 use super::error::SyncError;
 use super::look::{listing, small};
-use super::scratch::Scratch;
 use crate::backup::digest::Sha256Digest;
 use crate::backup::log::{Answer, Ending, Request, Step, Stop};
 use crate::backup::manifest::{LARGEST_MANIFEST, Part};
@@ -16,7 +15,6 @@ use crate::backup::remote::{Creation, Problem, RemoteError};
 pub(super) struct Conversation<'a> {
     pub(super) engine: &'a mut Engine,
     pub(super) sealed: &'a Sealed,
-    pub(super) scratch: &'a Scratch,
     /// The last error, which says more than its text: whether to wait, or to change the configuration.
     pub(super) trouble: Option<SyncError>,
 }
@@ -93,12 +91,9 @@ impl Conversation<'_> {
 
     /// Reads back what was stored.
     async fn check(&mut self, name: &str, size: u64, sha256: Sha256Digest) -> Result<Answer, RemoteError> {
-        let file = self.scratch.path("read-back");
         let transfer = Transfer { action: "reading back", part: "archive", total: size };
         let progress = (self.engine.watcher)(transfer);
-        let read = self.engine.remote.download(name, &file, size, &progress).await;
-        let _ = std::fs::remove_file(&file);
-        match read {
+        match self.engine.remote.digest(name, size, &progress).await {
             Ok(read) if (read.length, Sha256Digest::from_bytes(read.sha256)) == (size, sha256) => Ok(Answer::Done),
             Ok(_) => Ok(Answer::Differs),
             Err(error) if error.is_missing() || matches!(error.problem, Problem::TooLarge { .. }) => {

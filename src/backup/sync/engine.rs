@@ -1,22 +1,24 @@
 //! What all operations share.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::error::SyncError;
+use super::inbox;
+use super::lookout::Lookout;
 use super::notebook::Notebook;
 use super::scratch::{self, Scratch};
 use super::setup::{Keys, Secrets, destination};
+use crate::backup::applied::Applied;
 use crate::backup::formats::Formats;
 use crate::backup::held::Held;
 use crate::backup::keys::SigningKey;
 use crate::backup::log::{Position, retention};
 use crate::backup::manifest::{Epoch, Generation, Nonce, Stem};
 use crate::backup::position;
-use crate::backup::remote::{Object, ProbeReport, Progress, Remote, TrafficCounts};
+use crate::backup::remote::{Answers, Object, ProbeReport, Progress, Remote, TrafficCounts};
 use crate::config::Backup;
 use crate::config::secret::Secret;
 use crate::kernel::record::Instance;
@@ -75,7 +77,9 @@ pub struct Engine {
     pub(super) epoch: Epoch,
     pub(super) position: Position,
     pub(super) notebook: Notebook,
+    pub(super) applied: Applied,
     pub(super) memory: Memory,
+    pub(super) lookout: Lookout,
     counted: TrafficCounts,
     pub(super) watcher: Watcher,
 }
@@ -89,8 +93,8 @@ pub(super) struct Memory {
     pub(super) believed: u32,
     /// All manifests.
     pub(super) manifests: retention::Known,
-    /// Takeover and release records: whether they count.
-    pub(super) records: BTreeMap<String, bool>,
+    /// See [`Engine::others_came_between`].
+    pub(super) others_came_between: bool,
     /// The directory is there.
     pub(super) directory_made: bool,
     /// What the newest generation is known to hold.
@@ -143,6 +147,7 @@ impl Engine {
         };
         let position = position::load(&places.datadir, &place)?.unwrap_or_else(|| Position::new(place.clone(), stem));
         let notebook = Notebook::load(&places.datadir);
+        let applied = inbox::applied(&places.datadir);
         if let Some((at, capabilities)) = &notebook.probed
             && *at == place
         {
@@ -156,8 +161,11 @@ impl Engine {
             Some(committed) => committed.manifest.epoch,
             None => Epoch { number: 1, nonce: nonce()? },
         };
+        let instance = instance.map(|instance| instance.id.clone());
+        let (stem, trusted) = (position.stem.clone(), keys.trusted.clone());
         Ok(Self {
             counted: remote.traffic(),
+            lookout: Lookout::new(remote.clone(), stem, trusted, instance.clone(), epoch),
             remote,
             keys,
             files,
@@ -165,10 +173,11 @@ impl Engine {
             access,
             settings: settings.clone(),
             key,
-            instance: instance.map(|instance| instance.id.clone()),
+            instance,
             epoch,
             position,
             notebook,
+            applied,
             memory: Memory::default(),
             watcher: Arc::new(|_| Progress::silent()),
         })
@@ -186,8 +195,14 @@ impl Engine {
     pub fn become_instance(&mut self, instance: &Instance) -> Result<(), SyncError> {
         self.keys = Keys::new(&self.settings, self.key.as_ref(), Some(instance))?;
         self.instance = Some(instance.id.clone());
-        self.memory.records.clear();
+        self.look_out();
         Ok(())
+    }
+
+    /// What tells genuine records from others has changed.
+    pub(super) fn look_out(&mut self) {
+        let (stem, trusted) = (self.position.stem.clone(), self.keys.trusted.clone());
+        self.lookout = Lookout::new(self.remote.clone(), stem, trusted, self.instance.clone(), self.epoch);
     }
 
     /// The address of the directory, without a password.
@@ -218,6 +233,11 @@ impl Engine {
     /// What was sent and received since the engine was opened.
     pub fn traffic(&self) -> TrafficCounts {
         self.remote.traffic()
+    }
+
+    /// The requests since the engine was opened, by method and status.
+    pub fn answers(&self) -> Answers {
+        self.remote.answers()
     }
 
     /// Tries out what the server really does, in about twenty requests, and uses it from then on.

@@ -4,7 +4,9 @@
 //! an old letter and shows it again changes nothing.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
@@ -12,11 +14,13 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::engine::{Engine, writer};
 use super::error::SyncError;
+use crate::backup::applied::Applied;
 use crate::backup::keys::Identity;
 use crate::backup::manifest::{
     LARGEST_ANSWER, LARGEST_LETTER, Letter as Content, LetterAnswer, LetterContent, Nonce, ObjectName,
 };
 use crate::backup::member::Member;
+use crate::backup::position::write_durably;
 use crate::config::secret::Secret;
 use crate::names::AccountName;
 
@@ -103,7 +107,9 @@ impl Engine {
             time: now.trunc_subsecs(0),
         };
         if let (true, Some((subject, time))) = (applied, &letter.subject) {
-            self.notebook.applied.insert(subject.clone(), *time);
+            self.applied.add(subject, *time);
+            let file = applied_file(&self.places.datadir);
+            write_durably(&file, &self.applied.to_bytes()).map_err(SyncError::disk(file))?;
         }
         let name = ObjectName::Answer { nonce: letter.nonce }.to_text(&self.position.stem);
         let bytes = answer.to_bytes(self.signer()?);
@@ -149,7 +155,7 @@ impl Engine {
     }
 
     fn is_current(&self, subject: &str, time: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), String> {
-        if self.notebook.applied.get(subject).is_some_and(|applied| *applied >= time) {
+        if self.applied.covers(subject, time) {
             return Err("a newer one was applied already".to_owned());
         }
         if now - time > OLDEST {
@@ -190,6 +196,20 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+fn applied_file(datadir: &Path) -> PathBuf {
+    datadir.join(Member::Inbox.to_string())
+}
+
+/// What was applied in a data directory; nothing where that cannot be read.
+pub(super) fn applied(datadir: &Path) -> Applied {
+    applied_bytes(datadir).and_then(|bytes| Applied::parse(&bytes)).unwrap_or_default()
+}
+
+/// The same as it is written, for the archive.
+pub(super) fn applied_bytes(datadir: &Path) -> Option<Vec<u8>> {
+    fs::read(applied_file(datadir)).ok().filter(|bytes| Applied::parse(bytes).is_some())
 }
 
 /// What a letter replaces.

@@ -104,7 +104,7 @@ impl Engine {
             disagreed |= lied;
             log.fetched.insert(name, bytes);
         }
-        let hold = self.roster_of(&log.listing).await?.hold(self.epoch);
+        let hold = self.lookout.roster_of(&log.listing).await?.hold(self.epoch);
         Ok(HeadCheck { survey: self.meaning(&log), disagreed, hold })
     }
 

@@ -13,7 +13,8 @@
 //! | `converse` | carries out what [`super::log::Commit`] asks for |
 //! | `tidy` | retention |
 //! | `restore`, `verify` | the way back, and trying it out |
-//! | `takeover` | [`Engine::take_over`], [`Engine::hold`], [`Engine::release`] |
+//! | `takeover` | [`Engine::take_over`], [`Engine::release`] |
+//! | `lookout` | [`Lookout::hold`]: whether a later boot is there |
 //! | `resolve` | [`Engine::resolve`]: what a person decided |
 //! | `push`, `inbox` | what another machine sends, and what becomes of it |
 //! | `pushed` | what a configuration from elsewhere may not do |
@@ -31,6 +32,7 @@ mod error;
 pub mod explain;
 mod inbox;
 mod look;
+mod lookout;
 mod notebook;
 mod push;
 pub mod pushed;
@@ -48,6 +50,7 @@ pub use engine::{Access, Engine, Files, Places, Transfer, Watcher};
 pub use error::{Remedy, SyncError};
 pub use inbox::{Delivery, Letter, Verdict};
 pub use look::{HeadCheck, Listed};
+pub use lookout::Lookout;
 pub use notebook::{Month, Notebook};
 pub use push::{Pushed, Reply};
 pub use resolve::Resolved;

@@ -1,6 +1,5 @@
 //! `state/backup-notes.json`: what is worth remembering and may be lost: counters, times, what the server proved to do.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -37,8 +36,6 @@ pub struct Notebook {
     pub disagreements: u64,
     /// What the server proved to do, and where that was.
     pub probed: Option<(String, Capabilities)>,
-    /// When what was applied last from the inbox had been pushed, by what it was: older ones are replays.
-    pub applied: BTreeMap<String, DateTime<Utc>>,
 }
 
 impl Notebook {

@@ -8,6 +8,7 @@ use chrono::{SubsecRound, Utc};
 
 use super::engine::{Engine, Transfer};
 use super::error::{SyncError, blocking};
+use super::inbox;
 use super::scratch::Scratch;
 use crate::backup::digest::Sha256Digest;
 use crate::backup::log::{Head, Position, Restored, Survey};
@@ -133,6 +134,7 @@ impl Engine {
         drop(scratch);
         if let Some(position) = position {
             self.position = position;
+            self.applied = inbox::applied(&self.places.datadir);
             // Its history is as old as the generation, and the ledger here was made of both.
             self.notebook.history_at = chosen.manifest.history.as_ref().map(|_| chosen.manifest.time);
         }

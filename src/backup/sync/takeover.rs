@@ -7,7 +7,8 @@ use tokio::time::{Instant, sleep};
 
 use super::engine::{Engine, nonce, writer};
 use super::error::SyncError;
-use crate::backup::log::{Hold, Listing, Roster, TAKEOVER_WAIT, Wait};
+use super::lookout::Lookout;
+use crate::backup::log::{Hold, TAKEOVER_WAIT, Wait};
 use crate::backup::manifest::{Epoch, ObjectName, Release, Takeover};
 use crate::backup::remote::Creation;
 
@@ -54,8 +55,11 @@ impl Engine {
         self.must_own()?;
         self.remote.ensure_directory().await?;
         self.memory.directory_made = true;
-        let roster = self.roster().await?;
+        let roster = self.lookout.roster().await?;
         let epoch = roster.next_epoch(nonce()?).ok_or(SyncError::UsedUp)?;
+        let mut position = self.position.clone();
+        self.memory.others_came_between |= position.begin_boot(epoch, roster.newest(), Utc::now().trunc_subsecs(0));
+        self.keep(position)?;
         let record = Takeover {
             instance: self.instance.clone().unwrap_or_default(),
             epoch,
@@ -65,20 +69,25 @@ impl Engine {
         let bytes = record.to_bytes(self.signer()?);
         let name = ObjectName::Takeover(epoch).to_text(&self.position.stem);
         self.store(&name, bytes).await?;
-        self.memory.records.insert(name, true);
         self.epoch = epoch;
+        self.look_out();
         Ok(epoch)
     }
 
     /// What this boot may do, whose record was stored `waited` ago.
     pub async fn look_for_holders(&mut self, waited: Duration) -> Result<Wait, SyncError> {
-        Ok(self.roster().await?.wait(self.epoch, waited))
+        Ok(self.lookout.roster().await?.wait(self.epoch, waited))
     }
 
-    /// Whether this boot owns the sessions still: to be asked at least every [`crate::backup::log::HOLDER_LISTS_EVERY`] and before
-    /// every run. [`Engine::head_check`] asks it as well.
-    pub async fn hold(&mut self) -> Result<Hold, SyncError> {
-        Ok(self.roster().await?.hold(self.epoch))
+    /// Asks whether this boot owns the sessions still, while the engine is busy with something else.
+    pub fn lookout(&self) -> Lookout {
+        self.lookout.clone()
+    }
+
+    /// Whether boots of other data directories came between the last one of this and the one that was announced: what they did
+    /// may be missing in the ledger.
+    pub fn others_came_between(&self) -> bool {
+        self.memory.others_came_between
     }
 
     /// Says that this boot no longer uses the sessions: after disconnecting and a last commit.
@@ -107,55 +116,10 @@ impl Engine {
         }
     }
 
-    async fn roster(&mut self) -> Result<Roster, SyncError> {
-        let listing = self.list().await?;
-        self.roster_of(&listing).await
-    }
-
-    pub(super) async fn roster_of(&mut self, listing: &Listing) -> Result<Roster, SyncError> {
-        self.memory.records.retain(|name, _| listing.contains_key(name));
-        for name in listing.keys() {
-            let Some(object) = ObjectName::parse(&self.position.stem, name) else { continue };
-            let is_record = matches!(object, ObjectName::Takeover(_) | ObjectName::Release(_));
-            if !is_record || self.memory.records.contains_key(name) {
-                continue;
-            }
-            // One that is listed and cannot be had yet is looked at again.
-            if let Some(bytes) = self.fetch(name).await? {
-                let genuine = self.is_genuine(object, &bytes);
-                self.memory.records.insert(name.clone(), genuine);
-            }
-        }
-        let records = &self.memory.records;
-        Ok(Roster::new(listing, &self.position.stem, |name| records.get(name).copied().unwrap_or(false)))
-    }
-
-    /// Whether a record is signed by somebody trusted, belongs to its name, and is about this instance. A boot that does not know
-    /// its instance yet takes every trusted record for one of its own, and others take its record for one of theirs.
-    fn is_genuine(&self, object: ObjectName, bytes: &[u8]) -> bool {
-        let (epoch, instance, signer) = match object {
-            ObjectName::Takeover(named) => match Takeover::parse(bytes) {
-                Ok(record) if record.content.epoch == named => (named, record.content.instance, record.signer),
-                _ => return false,
-            },
-            ObjectName::Release(named) => match Release::parse(bytes) {
-                Ok(record) if record.content.epoch == named => (named, record.content.instance, record.signer),
-                _ => return false,
-            },
-            _ => return false,
-        };
-        let ours = self.instance.as_ref().is_none_or(|ours| instance.is_empty() || instance == *ours);
-        let genuine = ours && self.keys.trusted.contains(&signer);
-        if !genuine {
-            tracing::debug!(%epoch, "a takeover record of somebody else is ignored");
-        }
-        genuine
-    }
-
     /// Removes records of boots that ended; what stays this time goes the next.
     async fn forget_ended_boots(&mut self) {
         let Ok(listing) = self.list().await else { return };
-        let Ok(roster) = self.roster_of(&listing).await else { return };
+        let Ok(roster) = self.lookout.roster_of(&listing).await else { return };
         for name in roster.obsolete(self.epoch, &self.position.stem) {
             if let Err(error) = self.remote.delete(&name).await {
                 tracing::debug!(%error, "an old takeover record stays");

@@ -51,6 +51,16 @@ struct Parts<'a> {
     drill: Option<Duration>,
 }
 
+/// Which parts of the table are wrong; the findings have been made.
+#[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each group of keys that is judged together")]
+struct Wrong {
+    url: bool,
+    credentials: bool,
+    keys: bool,
+    other: bool,
+}
+
 /// `None` when something is wrong, `Some(None)` when no backup is wanted.
 #[expect(clippy::option_option, reason = "the outer one ends the caller with `?`")]
 pub(in crate::config) fn backup(
@@ -58,12 +68,8 @@ pub(in crate::config) fn backup(
     environment: &Environment<'_>,
 ) -> Option<Option<Backup>> {
     let table_place = table.as_ref().map(TableReader::place);
-    let parts = match table {
-        Some(table) => parts(table),
-        None => Some(Parts::default()),
-    };
-    let variables = variables(environment);
-    let (mut parts, variables) = (parts?, variables?);
+    let (mut parts, wrong) = table.map(parts).unwrap_or_default();
+    let variables = variables(environment)?;
     parts.url = variables.url.or(parts.url);
     parts.username = variables.username.or(parts.username);
     parts.password = variables.password.or(parts.password);
@@ -73,20 +79,18 @@ pub(in crate::config) fn backup(
         (parts.recipients, parts.identity) = (None, None);
         parts.encryption_key = variables.encryption_key;
     }
-    let Some((url, place)) = parts.url.take() else {
-        // Variables without an address may be meant for another program; a table is meant for us.
-        if let Some(place) = table_place {
-            let hint = format!("write the address of your WebDAV server, or set {URL}");
-            place.error_with_hint("[backup] has no `url`", hint);
-            return None;
-        }
-        return Some(None);
-    };
+    let url = parts.url.take();
+    // Variables without an address may be meant for another program; a table is meant for us.
+    let Some(place) = url.as_ref().map(|(_, place)| *place).or(table_place) else { return Some(None) };
+    if url.is_none() && !wrong.url {
+        let hint = format!("write the address of your WebDAV server, or set {URL}");
+        place.error_with_hint("[backup] has no `url`", hint);
+    }
     let allow_http = parts.allow_http.unwrap_or(false);
-    let url = address(&url, allow_http, place);
-    let credentials = credentials(parts.username, parts.password, place);
-    let keys = keys(parts.recipients, parts.identity, parts.encryption_key, place);
-    Some(Some(Backup {
+    let url = url.and_then(|(url, place)| address(&url, allow_http, place));
+    let credentials = if wrong.credentials { None } else { credentials(parts.username, parts.password, place) };
+    let keys = if wrong.keys { None } else { keys(parts.recipients, parts.identity, parts.encryption_key, place) };
+    let backup = Backup {
         url: url?,
         allow_http,
         credentials: credentials?,
@@ -99,45 +103,44 @@ pub(in crate::config) fn backup(
         level: parts.level.unwrap_or(DEFAULT_LEVEL),
         keep: parts.keep.unwrap_or(DEFAULT_KEEP),
         drill: parts.drill.unwrap_or(DEFAULT_DRILL),
-    }))
+    };
+    (!wrong.url && !wrong.other).then_some(Some(backup))
 }
 
-fn parts(mut table: TableReader<'_>) -> Option<Parts<'_>> {
+fn parts(mut table: TableReader<'_>) -> (Parts<'_>, Wrong) {
+    /// The value; what is wrong is noted.
+    fn valid<T>(field: Field<T>, wrong: &mut bool) -> Option<T> {
+        field.optional().unwrap_or_else(|| {
+            *wrong = true;
+            None
+        })
+    }
+    let mut wrong = Wrong::default();
     let url = table.take("url").and_then(|value| Some((value.text()?.to_owned(), value.place())));
-    let allow_http = table.take("allow_http").and_then(Value::flag);
     let username = table.take("username").and_then(|value| Some(value.text()?.to_owned()));
-    let password = table.take("password").and_then(value::secret);
     let remote_path = table.take("remote_path").and_then(|value| remote_path(value.text()?, value.place()));
     let ca = table.take("ca").and_then(|value| Some(PathBuf::from(value.text()?)));
-    let interval = table.take("interval").and_then(Value::duration);
-    let min_gap = table.take("min_gap").and_then(Value::duration);
-    let recipients = table.take("recipients").and_then(recipients);
-    let identity = table.take("identity").and_then(value::secret);
-    let encryption_key = table.take("encryption_key").and_then(value::secret);
-    let trusted = table.take("trusted").and_then(texts);
     let level = table.take("level").and_then(|value| u32::try_from(value.integer()?).ok());
-    let keep = table.take("keep").and_then(keep);
-    let drill = table.take("drill").and_then(Value::duration);
-    let sound = table.is_sound();
-    table.finish();
     let parts = Parts {
-        url: url.optional()?,
-        username: username.optional()?,
-        password: password.optional()?,
-        remote_path: remote_path.optional()?,
-        interval: interval.optional()?,
-        encryption_key: encryption_key.optional()?,
-        recipients: recipients.optional()?,
-        identity: identity.optional()?,
-        trusted: trusted.optional()?,
-        allow_http: allow_http.optional()?,
-        ca: ca.optional()?,
-        min_gap: min_gap.optional()?,
-        level: level.optional()?,
-        keep: keep.optional()?,
-        drill: drill.optional()?,
+        url: valid(url, &mut wrong.url),
+        username: valid(username, &mut wrong.credentials),
+        password: valid(table.take("password").and_then(value::secret), &mut wrong.credentials),
+        recipients: valid(table.take("recipients").and_then(recipients), &mut wrong.keys),
+        identity: valid(table.take("identity").and_then(value::secret), &mut wrong.keys),
+        encryption_key: valid(table.take("encryption_key").and_then(value::secret), &mut wrong.keys),
+        remote_path: valid(remote_path, &mut wrong.other),
+        interval: valid(table.take("interval").and_then(Value::duration), &mut wrong.other),
+        min_gap: valid(table.take("min_gap").and_then(Value::duration), &mut wrong.other),
+        trusted: valid(table.take("trusted").and_then(texts), &mut wrong.other),
+        allow_http: valid(table.take("allow_http").and_then(Value::flag), &mut wrong.other),
+        ca: valid(ca, &mut wrong.other),
+        level: valid(level, &mut wrong.other),
+        keep: valid(table.take("keep").and_then(keep), &mut wrong.other),
+        drill: valid(table.take("drill").and_then(Value::duration), &mut wrong.other),
     };
-    sound.then_some(parts)
+    wrong.other |= !table.is_sound();
+    table.finish();
+    (parts, wrong)
 }
 
 fn variables<'a>(environment: &'a Environment<'_>) -> Option<Parts<'a>> {
@@ -369,6 +372,12 @@ mod tests {
             let refusal = load(&format!("[backup]\n{table}"), &[]).unwrap_err();
             assert!(refusal.contains(says), "{table}\n{refusal}");
             assert!(!refusal.contains("a:b"), "{refusal}");
+        }
+        let refusal =
+            load("[backup]\nurl = 'http://dav.example.com/'\nintervall = '5m'\nlevel = 10\nusername = 'a'", &[]);
+        let refusal = refusal.unwrap_err();
+        for says in ["must begin with https", "intervall", "`level` must be", "no `password`", "nothing says who"] {
+            assert!(refusal.contains(says), "{says}: one error hides another\n{refusal}");
         }
         for allowed in ["http://127.0.0.1:8080/", "http://[::1]:80/", "http://localhost/"] {
             load(&format!("[backup]\nurl = '{allowed}'\n{key}"), &[]).unwrap().unwrap();

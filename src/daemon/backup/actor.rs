@@ -1,174 +1,71 @@
 //! The task that owns the engine of a running daemon. Whatever fails here, sign-ins go on.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
 use super::condition;
+use super::handle::{InForce, Order, Report};
+use super::ownership::Ownership;
 use super::timetable::{Due, Pace, Timetable};
 use crate::backup::log::{Hold, Keep, Survey};
-use crate::backup::sync::{
-    Delivery, Engine, History, Inputs, Letter, Outcome, Reason, Remedy, Resolved, SyncError, Verdict, explain,
-};
-use crate::config::secret::Secret;
-use crate::config::{Backup, Sources};
+use crate::backup::sync::{Engine, History, Inputs, Outcome, Reason, Remedy, Resolved, SyncError, explain};
+use crate::config::Backup;
 use crate::daemon::backup_setup;
 use crate::kernel::status::{BackupResult, BackupRole, BackupStatus, Check, Restored};
 use crate::ledger::LedgerHandle;
-use crate::names::AccountName;
-
-/// Reports that may wait.
-const QUEUE: usize = 16;
 
 /// The first drill comes that long after the start: a daemon that restarts every day would never try one otherwise.
 const FIRST_DRILL: Duration = Duration::from_hours(1);
-
-/// What the actor is told.
-enum Order {
-    Changed(Reason),
-    Now(oneshot::Sender<Result<String, String>>),
-    Resolve(Keep, oneshot::Sender<Result<String, String>>),
-    Finish(oneshot::Sender<()>),
-}
-
-/// What the actor tells.
-pub enum Report {
-    /// How things are.
-    Status(Box<BackupStatus>),
-    /// Another process has taken over: disconnect, then [`BackupHandle::finish`].
-    Superseded,
-    /// A person has to look.
-    Alarm {
-        /// The word used in metrics.
-        kind: &'static str,
-        /// One line.
-        reason: String,
-    },
-    /// Something came in; the answer goes back to whoever sent it.
-    Delivered {
-        /// What.
-        content: Delivered,
-        /// Applied, or refused, and a line about it.
-        answer: oneshot::Sender<Result<String, String>>,
-    },
-}
-
-/// What came in. It is authentic, and nothing else is known about it.
-#[derive(Debug)]
-pub enum Delivered {
-    /// All files of a workdir.
-    Workdir(BTreeMap<String, Vec<u8>>),
-    /// The session of an account.
-    Session {
-        /// Whose.
-        account: AccountName,
-        /// The file.
-        file: Secret<Vec<u8>>,
-    },
-}
-
-/// The configuration in force, for the next commit.
-#[derive(Debug, Clone, Default)]
-struct InForce {
-    sources: Arc<Sources>,
-    /// No slot before that can be claimed any more.
-    longest_window: Duration,
-}
-
-/// The way to the actor.
-#[derive(Debug)]
-pub struct BackupHandle {
-    orders: mpsc::UnboundedSender<Order>,
-    in_force: watch::Sender<InForce>,
-}
-
-impl BackupHandle {
-    /// Starts the actor of a process that has become the owner. Its engine has been told its instance.
-    pub fn start(
-        engine: Engine,
-        settings: &Backup,
-        restored: Option<Restored>,
-        ledger: LedgerHandle,
-    ) -> (Self, mpsc::Receiver<Report>) {
-        let (orders, queue) = mpsc::unbounded_channel();
-        let (reports, received) = mpsc::channel(QUEUE);
-        let (in_force, configuration) = watch::channel(InForce::default());
-        let can_open = engine.keys().identity.is_some();
-        let pace =
-            Pace { interval: settings.interval, min_gap: settings.min_gap, drill: can_open.then_some(settings.drill) };
-        let drill_in = first_drill(&engine, settings.drill);
-        let actor = Actor {
-            status: condition::first(&engine, BackupRole::Holder, restored),
-            engine,
-            timetable: Timetable::new(pace, Instant::now(), drill_in),
-            reports,
-            configuration,
-            ledger,
-        };
-        tokio::spawn(actor.work(queue));
-        (Self { orders, in_force }, received)
-    }
-
-    /// A configuration is in force.
-    pub fn configured(&self, sources: Arc<Sources>, longest_window: Duration) {
-        self.in_force.send_replace(InForce { sources, longest_window });
-        self.changed(Reason::Configuration);
-    }
-
-    /// Something is worth saving.
-    pub fn changed(&self, reason: Reason) {
-        let _ = self.orders.send(Order::Changed(reason));
-    }
-
-    /// Commits at once, and answers in one line.
-    pub fn now(&self) -> oneshot::Receiver<Result<String, String>> {
-        let (reply, answer) = oneshot::channel();
-        let _ = self.orders.send(Order::Now(reply));
-        answer
-    }
-
-    /// Decides a conflict.
-    pub fn resolve(&self, keep: Keep) -> oneshot::Receiver<Result<String, String>> {
-        let (reply, answer) = oneshot::channel();
-        let _ = self.orders.send(Order::Resolve(keep, reply));
-        answer
-    }
-
-    /// Nothing uses the sessions any more: a last commit, then the release record. Ends the actor.
-    pub async fn finish(self) {
-        let (done, ended) = oneshot::channel();
-        let _ = self.orders.send(Order::Finish(done));
-        let _ = ended.await;
-    }
-}
 
 fn first_drill(engine: &Engine, every: Duration) -> Duration {
     let last = engine.notebook().drilled_at.and_then(|at| (Utc::now() - at).to_std().ok());
     last.map_or(FIRST_DRILL, |ago| every.saturating_sub(ago).max(FIRST_DRILL))
 }
 
-struct Actor {
-    engine: Engine,
-    status: BackupStatus,
+/// The task.
+pub(super) struct Actor {
+    pub(super) engine: Engine,
+    pub(super) status: BackupStatus,
     timetable: Timetable,
-    reports: mpsc::Sender<Report>,
+    pub(super) reports: mpsc::Sender<Report>,
     configuration: watch::Receiver<InForce>,
     ledger: LedgerHandle,
+    ownership: Ownership,
 }
 
 impl Actor {
-    async fn work(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
+    pub(super) fn new(
+        engine: Engine,
+        settings: &Backup,
+        restored: Option<Restored>,
+        ledger: LedgerHandle,
+        reports: mpsc::Sender<Report>,
+        configuration: watch::Receiver<InForce>,
+        ownership: Ownership,
+    ) -> Self {
+        let can_open = engine.keys().identity.is_some();
+        let pace =
+            Pace { interval: settings.interval, min_gap: settings.min_gap, drill: can_open.then_some(settings.drill) };
+        let timetable = Timetable::new(pace, Instant::now(), first_drill(&engine, settings.drill));
+        let status = condition::first(&engine, BackupRole::Holder, restored);
+        Self { engine, status, timetable, reports, configuration, ledger, ownership }
+    }
+
+    pub(super) async fn work(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
         self.tell().await;
         loop {
             let (at, due) = self.timetable.next();
             let order = tokio::select! {
                 biased;
                 order = orders.recv() => order,
+                () = self.ownership.lost(), if self.status.role == BackupRole::Holder => {
+                    self.superseded().await;
+                    continue;
+                }
                 () = sleep_until(at), if self.status.role == BackupRole::Holder => {
                     self.perform(due).await;
                     continue;
@@ -202,15 +99,15 @@ impl Actor {
         match due {
             Due::Commit(reason) => drop(self.commit(reason).await),
             Due::Look => {
-                self.look().await;
+                let goes_on = self.look().await;
                 // What nobody announced, such as a session that Telegram moved to another data centre.
-                if self.status.role == BackupRole::Holder && self.status.conflict.is_none() {
+                if goes_on && self.status.conflict.is_none() {
                     drop(self.commit(Reason::Interval).await);
                 }
                 self.read_inbox().await;
             }
-            Due::Hold => {
-                self.hold().await;
+            Due::Inbox => {
+                self.timetable.read_inbox(Instant::now());
                 self.read_inbox().await;
             }
             Due::Drill => self.drill().await,
@@ -263,7 +160,7 @@ impl Actor {
         answer
     }
 
-    async fn failed(&mut self, error: &SyncError) -> BackupResult {
+    pub(super) async fn failed(&mut self, error: &SyncError) -> BackupResult {
         if let SyncError::Refused(survey) = error {
             self.conflict(explain::survey(survey)).await;
             return BackupResult::Conflict;
@@ -285,13 +182,15 @@ impl Actor {
         self.status.conflict = Some(advice);
     }
 
-    async fn look(&mut self) {
+    /// Asks for the head. `false`: a later process was seen.
+    async fn look(&mut self) -> bool {
         let checked = self.engine.head_check().await;
         self.timetable.looked(Instant::now());
         match checked {
             Ok(check) => {
                 if let Hold::Superseded(_) = check.hold {
-                    return self.superseded().await;
+                    self.ownership.look();
+                    return false;
                 }
                 match &check.survey {
                     Survey::Head(_) | Survey::Landed(_) => self.status.conflict = None,
@@ -304,26 +203,12 @@ impl Actor {
             }
         }
         self.tell().await;
-    }
-
-    async fn hold(&mut self) {
-        let held = self.engine.hold().await;
-        self.timetable.held(Instant::now());
-        match held {
-            Ok(Hold::Holder) => {}
-            Ok(Hold::Superseded(_)) => self.superseded().await,
-            Err(error) => {
-                self.failed(&error).await;
-                self.tell().await;
-            }
-        }
+        true
     }
 
     async fn superseded(&mut self) {
-        warn!("another process has taken over: this one disconnects, saves what it has, and signs in no more");
         self.status.role = BackupRole::Superseded;
         self.tell().await;
-        let _ = self.reports.send(Report::Superseded).await;
     }
 
     async fn resolve(&mut self, keep: &Keep) -> Result<String, SyncError> {
@@ -339,50 +224,6 @@ impl Actor {
         condition::saved(&mut self.status, Utc::now(), true);
         self.tell().await;
         Ok(answer.to_owned())
-    }
-
-    async fn read_inbox(&mut self) {
-        if self.engine.keys().identity.is_none() || self.status.role != BackupRole::Holder {
-            return;
-        }
-        let letters = match self.engine.inbox_poll().await {
-            Ok(letters) => letters,
-            Err(error) => {
-                self.failed(&error).await;
-                return;
-            }
-        };
-        for mut letter in letters {
-            let verdict = self.deliver(&mut letter).await;
-            match &verdict {
-                Verdict::Applied(message) => info!(from = %letter.writer, "applied what was pushed: {message}"),
-                Verdict::Refused(reason) => {
-                    let reason = format!("what {} pushed was refused: {reason}", letter.writer);
-                    let _ = self.reports.send(Report::Alarm { kind: "push_refused", reason }).await;
-                }
-            }
-            if let Err(error) = self.engine.answer(&letter, verdict).await {
-                self.failed(&error).await;
-            }
-        }
-    }
-
-    async fn deliver(&self, letter: &mut Letter) -> Verdict {
-        let taken = std::mem::replace(&mut letter.delivery, Delivery::Unusable(String::new()));
-        let content = match taken {
-            Delivery::Workdir(files) => Delivered::Workdir(files),
-            Delivery::Session { account, file } => Delivered::Session { account, file },
-            Delivery::Unusable(why) => return Verdict::Refused(why),
-        };
-        let (answer, answered) = oneshot::channel();
-        if self.reports.send(Report::Delivered { content, answer }).await.is_err() {
-            return Verdict::Refused("the daemon is stopping; push it again".to_owned());
-        }
-        match answered.await {
-            Ok(Ok(message)) => Verdict::Applied(message),
-            Ok(Err(reason)) => Verdict::Refused(reason),
-            Err(_) => Verdict::Refused("the daemon is stopping; push it again".to_owned()),
-        }
     }
 
     async fn drill(&mut self) {
@@ -412,7 +253,7 @@ impl Actor {
     }
 
     async fn finish(&mut self) {
-        let reason = if self.status.role == BackupRole::Superseded { Reason::Release } else { Reason::Stop };
+        let reason = if self.ownership.is_lost() { Reason::Release } else { Reason::Stop };
         if let Err(error) = self.commit(reason).await {
             error!(%error, "what was done since the last generation is not in the backup");
         }

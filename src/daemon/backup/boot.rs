@@ -1,5 +1,6 @@
 //! Before anything touches Telegram: the state comes back into an empty data directory, and the process before lets go.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -133,7 +134,11 @@ pub async fn restore_into_empty(
                         let restored = tell_what_came(&restoration, began);
                         return Ok(Some(Brought { restored, settle }));
                     }
-                    Ok(_) => continue,
+                    Ok(_) => {
+                        // The two sides agree since a moment ago.
+                        tokio::time::sleep(PAUSES.0).await;
+                        continue;
+                    }
                     Err(failure) => failure,
                 }
             }
@@ -209,14 +214,43 @@ pub async fn let_go(engine: &mut Engine) {
     }
 }
 
-/// Whether the process before committed once more after what was restored here.
-pub async fn is_outdated(engine: &mut Engine) -> bool {
-    match engine.survey().await {
-        Ok(Survey::Foreign(_, relation)) => {
-            matches!(relation, Relation::LaterBoot(_) | Relation::SameInstance)
+/// Whether another process of this instance went on from what is here, and what it saved can be restored here.
+pub async fn is_outdated(engine: &mut Engine, tell: &dyn Fn(BackupStatus)) -> bool {
+    let mut pause = PAUSES.0;
+    loop {
+        let failure = match engine.survey().await {
+            Ok(Survey::Foreign(_, Relation::LaterBoot(_) | Relation::SameInstance)) => {
+                return engine.keys().identity.is_some();
+            }
+            Ok(_) => return false,
+            Err(failure) => failure,
+        };
+        if failure.remedy() != Remedy::Wait {
+            return false;
         }
-        _ => false,
+        wait(engine, &failure, &mut pause, BackupRole::TakingOver, tell).await;
     }
+}
+
+/// Keeps the ledger and the sessions, which a restore is about to replace, in `restored/replaced`. Nothing has them open.
+///
+/// # Errors
+/// The disk.
+pub fn set_aside(datadir: &Path) -> std::io::Result<()> {
+    let aside = datadir.join("restored").join("replaced");
+    if aside.exists() {
+        std::fs::remove_dir_all(&aside)?;
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&aside)?;
+    let ledger = datadir::database(datadir);
+    let sessions = std::fs::read_dir(datadir.join("sessions"))?.map(|entry| Ok(entry?.path()));
+    for file in sessions.chain([Ok(ledger)]).collect::<std::io::Result<Vec<_>>>()? {
+        if let Some(name) = file.file_name().filter(|_| file.is_file()) {
+            // A restore replaces files and writes into none.
+            std::fs::hard_link(&file, aside.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 async fn wait(

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::backup::sync::Engine;
-use crate::kernel::status::{BackupRole, BackupStatus, Restored};
+use crate::kernel::status::{BackupRole, BackupStatus, Requests, Restored};
 
 /// What the engine knows of itself; the rest of `status` stays.
 pub(super) fn refresh(status: &mut BackupStatus, engine: &Engine) {
@@ -16,7 +16,9 @@ pub(super) fn refresh(status: &mut BackupStatus, engine: &Engine) {
     status.month_bytes = notebook.month.sent + notebook.month.received;
     let traffic = engine.traffic();
     let totals = &mut status.totals;
-    (totals.uploaded_bytes, totals.requests, totals.refused) = (traffic.sent, traffic.requests, traffic.refused);
+    totals.uploaded_bytes = traffic.sent;
+    let answers = engine.answers().into_iter();
+    totals.requests = answers.map(|((method, status), count)| Requests { method, status, count }).collect();
     totals.etag_disagreements = notebook.disagreements;
 }
 

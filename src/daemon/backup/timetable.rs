@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::backup::log::HOLDER_LISTS_EVERY;
 use crate::backup::sync::Reason;
 
 /// Several changes within that time are one commit.
 const SETTLE: Duration = Duration::from_secs(2);
+
+/// Whoever pushes something waits for the answer.
+const INBOX_EVERY: Duration = Duration::from_mins(1);
 
 /// After the first failure; doubled up to the interval.
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
@@ -20,8 +22,8 @@ pub(super) enum Due {
     Commit(Reason),
     /// Ask for the head, and commit what changed without anybody saying so.
     Look,
-    /// See whether this process is still the owner, and what came in.
-    Hold,
+    /// See what came in.
+    Inbox,
     /// Try a restore.
     Drill,
 }
@@ -45,16 +47,16 @@ pub(super) struct Timetable {
     /// Not before that, because of failures.
     pause: Option<(Duration, Instant)>,
     look: Instant,
-    hold: Instant,
+    inbox: Instant,
     drill: Option<Instant>,
 }
 
 impl Timetable {
     /// Of a process that has become the owner `now`; `drill_in` is how long the next drill has time.
     pub(super) fn new(pace: Pace, now: Instant, drill_in: Duration) -> Self {
-        let hold = now + HOLDER_LISTS_EVERY.min(pace.interval);
+        let inbox = now + INBOX_EVERY.min(pace.interval);
         let drill = pace.drill.map(|_| now + drill_in);
-        Self { pace, unsaved: None, uploaded: None, pause: None, look: now + pace.interval, hold, drill }
+        Self { pace, unsaved: None, uploaded: None, pause: None, look: now + pace.interval, inbox, drill }
     }
 
     /// Something here changed.
@@ -74,10 +76,10 @@ impl Timetable {
 
     /// The next thing to do.
     pub(super) fn next(&self) -> (Instant, Due) {
-        let mut next = (self.hold, Due::Hold);
+        let mut next = (self.inbox, Due::Inbox);
         let commit = self.unsaved.map(|(reason, since)| (self.commit_at(reason, since), Due::Commit(reason)));
         let drill = self.drill.map(|at| (at, Due::Drill));
-        // Of what is due at one instant, the later in this list: a look sees the owner too, and a commit the head.
+        // Of what is due at one instant, the later in this list: after a look the inbox is read too, and a commit sees the head.
         for other in [drill, Some((self.look, Due::Look)), commit].into_iter().flatten() {
             if other.0 <= next.0 {
                 next = other;
@@ -119,12 +121,12 @@ impl Timetable {
     /// The head was asked for.
     pub(super) fn looked(&mut self, now: Instant) {
         self.look = now + self.pace.interval;
-        self.held(now);
+        self.read_inbox(now);
     }
 
-    /// It was seen who the owner is.
-    pub(super) fn held(&mut self, now: Instant) {
-        self.hold = now + HOLDER_LISTS_EVERY.min(self.pace.interval);
+    /// The inbox was read.
+    pub(super) fn read_inbox(&mut self, now: Instant) {
+        self.inbox = now + INBOX_EVERY.min(self.pace.interval);
     }
 
     /// A restore was tried.
@@ -181,19 +183,19 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_looks_every_minute_and_asks_for_the_head_every_interval() {
+    fn the_inbox_is_read_every_minute_and_the_head_asked_for_every_interval() {
         let (mut table, now) = begin();
         let mut seen = Vec::new();
         for _ in 0..6 {
             let (at, due) = table.next();
             seen.push(((at - now).as_secs(), due));
             match due {
-                Due::Hold => table.held(at),
+                Due::Inbox => table.read_inbox(at),
                 _ => table.looked(at),
             }
         }
-        let hold = |minute: u64| (minute * 60, Due::Hold);
-        assert_eq!(seen, [hold(1), hold(2), hold(3), hold(4), (300, Due::Look), hold(6)]);
+        let inbox = |minute: u64| (minute * 60, Due::Inbox);
+        assert_eq!(seen, [inbox(1), inbox(2), inbox(3), inbox(4), (300, Due::Look), inbox(6)]);
     }
 
     #[test]

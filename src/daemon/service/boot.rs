@@ -97,27 +97,36 @@ async fn prepare(
 ) -> Result<Option<(Datadir, Option<Brought>)>, StartError> {
     let tell = |status| front.tell(status);
     // Without a key to sign with, the restore has to bring one first.
-    let takes_over_first = engine.keys().signing.is_some();
-    if takes_over_first && empty && !backup::take_over(engine, &tell).await? {
+    let mut owns = empty && engine.keys().signing.is_some();
+    if owns && !backup::take_over(engine, &tell).await? {
         return Ok(None);
     }
     let mut brought = None;
-    let mut empty_still = empty;
+    let mut restores = empty;
     loop {
-        if empty_still {
+        if restores {
             brought = backup::restore_into_empty(engine, orders, &tell).await?;
         }
         let datadir = locked.open().await?;
         engine.become_instance(&datadir.instance).map_err(|error| BootError::Configuration(error.to_string()))?;
-        if (!takes_over_first || !empty) && !backup::take_over(engine, &tell).await? {
+        if !owns && !backup::take_over(engine, &tell).await? {
             return Ok(None);
         }
-        if brought.is_none() || takes_over_first || !backup::is_outdated(engine).await {
+        owns = true;
+        if !backup::is_outdated(engine, &tell).await {
             return Ok(Some((datadir, brought)));
         }
-        info!("the process before saved more before it let go: restoring that");
+        let path = datadir.path.clone();
         locked = datadir.close().await?;
-        empty_still = true;
+        if restores {
+            info!("the process before saved more before it let go: restoring that");
+        } else {
+            warn!(
+                "another process went on from what is here: restoring what it saved; what was here is in restored/replaced"
+            );
+            backup::set_aside(&path).map_err(|error| BootError::Failure(format!("{}: {error}", path.display())))?;
+        }
+        restores = true;
     }
 }
 
@@ -166,11 +175,13 @@ fn has_files(folder: &Path) -> bool {
     std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-/// After a restore of this start, everything until now; after one of an earlier start, until that one was ready at the latest.
+/// What another process may have done since this ledger was written: everything until now, when that was seen at this start; at
+/// an earlier one, until that one was ready at the latest.
 fn uncertain(owned: &Owned) -> Option<DateTime<Utc>> {
-    if owned.restored.is_some() {
+    if owned.restored.is_some() || owned.engine.others_came_between() {
         return Some(Utc::now());
     }
-    let restored = owned.engine.position().restored.as_ref()?;
-    Some(restored.restored + 2 * TAKEOVER_WAIT)
+    let position = owned.engine.position();
+    let restored = position.restored.as_ref().map(|restored| restored.restored);
+    restored.max(position.overtaken).map(|at| at + 2 * TAKEOVER_WAIT)
 }

@@ -102,13 +102,13 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
         return Ok(());
     };
     let before = in_force_before(&options.datadir, &accepted.snapshot, &options.environment);
+    let backup = backup.map(|Owned { engine, settings, restored, .. }| {
+        let (handle, reports) = BackupHandle::start(engine, &settings, restored, datadir.ledger.clone());
+        Link { handle, reports }
+    });
     let (mut service, control_server) =
-        assemble(options, log, datadir, &accepted.snapshot, &front, uncertain_until).await?;
+        assemble(options, log, datadir, &accepted.snapshot, &front, uncertain_until, backup).await?;
     service.make_up_for(before).await?;
-    if let Some(Owned { engine, settings, restored, .. }) = backup {
-        let (handle, reports) = BackupHandle::start(engine, &settings, restored, service.datadir.ledger.clone());
-        service.backup = Some(Link { handle, reports });
-    }
     service.begin(accepted, refused).await?;
     info!(metrics = %front.address, workdir = %service.workdir.display(), "ready");
     systemd::ready();
@@ -118,8 +118,8 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     if let Stopped::Signal = stopped {
         systemd::stopping();
     }
-    service.drain(&mut terminate, &mut interrupt).await;
-    if let Stopped::Superseded = stopped {
+    let told = service.drain(&stopped, &mut terminate, &mut interrupt).await;
+    if !told {
         info!("this process signs nothing in any more, and waits for its end");
         front
             .while_alive(async {
@@ -149,6 +149,7 @@ async fn assemble(
     snapshot: &Snapshot,
     front: &Front,
     uncertain_until: Option<chrono::DateTime<Utc>>,
+    backup: Option<Link>,
 ) -> Result<(Service, JoinHandle<()>), StartError> {
     let Options { workdir, datadir: datadir_path, watcher, reader, environment, .. } = options;
     let socket = control::bind(&datadir_path)
@@ -171,6 +172,7 @@ async fn assemble(
         events: events_in,
         stop: stopped,
         uncertain_until,
+        ownership: backup.as_ref().map(|link| link.handle.ownership()),
         model_calls: Arc::new(Budget::kept(
             snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit),
             &datadir::model_calls(&datadir.path),
@@ -203,7 +205,7 @@ async fn assemble(
         keep: Some(keep),
         log,
         status: front.publisher.clone(),
-        backup: None,
+        backup,
         published: Instant::now(),
         dirty: true,
         stop,

@@ -93,19 +93,36 @@ impl Service {
         }
     }
 
-    /// No new runs; those in progress end, or are cut off when the time is up or a second signal comes.
-    pub(super) async fn drain(&mut self, terminate: &mut Signal, interrupt: &mut Signal) {
+    /// No new runs; those in progress end, or are cut off when the time is up or a second signal comes. Says whether the process was
+    /// told to end.
+    pub(super) async fn drain(&mut self, why: &Stopped, terminate: &mut Signal, interrupt: &mut Signal) -> bool {
         let now = Utc::now();
         self.kernel.handle(now, Event::Stop);
         self.publish();
-        let end = Instant::now() + if systemd::is_here() { GRACE_UNDER_SYSTEMD } else { GRACE };
+        let grace = match why {
+            Stopped::Signal if systemd::is_here() => GRACE_UNDER_SYSTEMD,
+            // Whoever takes over waits 90 s, of which the look that told us may have been 60 s late.
+            Stopped::Signal | Stopped::Superseded => GRACE,
+        };
+        let end = Instant::now() + grace;
+        let mut told = matches!(why, Stopped::Signal);
         let cut_off = loop {
             if self.kernel.is_idle() {
                 break None;
             }
+            let signal = async {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            };
             tokio::select! {
-                _ = terminate.recv() => break Some("second signal"),
-                _ = interrupt.recv() => break Some("second signal"),
+                () = signal => {
+                    if told {
+                        break Some("second signal");
+                    }
+                    told = true;
+                }
                 Some(event) = self.events.recv() => self.take_in(event),
                 Some(call) = self.calls.recv() => self.answer(call),
                 () = tokio::time::sleep_until(end) => break Some("the grace time is over"),
@@ -127,12 +144,17 @@ impl Service {
         }
         self.finish_backup(end.max(Instant::now() + LAST_PATIENCE)).await;
         self.publish();
+        told
     }
 
     fn woken(&mut self, wake: Wake) {
         if let Wake::ClockStepped { delta } = wake {
             warn!(seconds = delta.num_seconds(), "the clock was set, or the machine slept");
             self.kernel.status().totals.clock_steps += 1;
+            if let Some(ownership) = &self.shared.ownership {
+                // Another process may have taken over while the machine slept.
+                ownership.look();
+            }
         }
         self.take_in(Event::Tick);
     }

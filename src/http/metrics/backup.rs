@@ -56,6 +56,10 @@ fn of_generations(backup: &BackupStatus) -> Vec<Family> {
 
 fn of_server(backup: &BackupStatus) -> Vec<Family> {
     let totals = &backup.totals;
+    let requests = totals.requests.iter().map(|requests| {
+        let code = requests.status.map_or("none".to_owned(), |status| status.to_string());
+        (vec![("method", requests.method.clone()), ("code", code)], requests.count.into())
+    });
     vec![
         counter("backup_uploaded_bytes", "Bytes sent to the server.", totals.uploaded_bytes),
         gauge("backup_month_bytes", "Bytes sent and received in this month (UTC).", backup.month_bytes),
@@ -64,7 +68,6 @@ fn of_server(backup: &BackupStatus) -> Vec<Family> {
             "Times that the server's entity tag said one thing and the digest of what it gave another.",
             totals.etag_disagreements,
         ),
-        counter("webdav_requests", "Requests to the server.", totals.requests),
-        counter("webdav_requests_refused", "Requests without an answer, or answered with 4xx or 5xx.", totals.refused),
+        counters("webdav_requests", "Requests to the server, by the status of the answer.", requests),
     ]
 }

@@ -96,7 +96,10 @@ fn fill_tasks(status: &mut Status) {
 }
 
 fn backup() -> BackupStatus {
-    let mut totals = BackupTotals { uploaded_bytes: 4096, requests: 9, refused: 1, ..BackupTotals::default() };
+    let requests = [("PROPFIND", Some(207), 8), ("PUT", None, 1)];
+    let requests =
+        requests.map(|(method, status, count)| Requests { method: method.to_owned(), status, count }).to_vec();
+    let mut totals = BackupTotals { uploaded_bytes: 4096, requests, ..BackupTotals::default() };
     totals.attempts = [(BackupResult::Committed, 3), (BackupResult::Failed, 1)].into();
     BackupStatus {
         role: BackupRole::Holder,

@@ -96,9 +96,18 @@ pub struct BackupTotals {
     /// Times that the server's entity tag and the digest of what it gave disagreed.
     pub etag_disagreements: u64,
     /// Requests.
-    pub requests: u64,
-    /// Requests without an answer, or answered with 4xx or 5xx.
-    pub refused: u64,
+    pub requests: Vec<Requests>,
+}
+
+/// Requests of one kind with one answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// `PUT`, `PROPFIND`, …
+    pub method: String,
+    /// The status of the answer; `None` where none came.
+    pub status: Option<u16>,
+    /// How many.
+    pub count: u64,
 }
 
 /// How an attempt to bring the server up to date ended.

@@ -71,10 +71,8 @@ impl SqliteLedger {
 
     /// Reads a whole database that nobody else has open and says whether everything in it fits together.
     pub fn check(file: &Path) -> Result<(), LedgerError> {
-        open::check(file)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = open::open_known(file)?;
         let verdict = || -> Result<Option<String>, Fault> {
-            let connection = Connection::open_with_flags(file, flags)?;
             let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
             let dangling = connection.prepare("PRAGMA foreign_key_check")?.exists([])?;
             super::history::instance(&connection)?;

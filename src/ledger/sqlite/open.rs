@@ -72,7 +72,19 @@ fn storage_error(file: &Path, error: &std::io::Error) -> LedgerError {
 
 /// Looks at the file through a connection that cannot write, because one that can would fold the write-ahead log into a
 /// damaged file when it closes.
-pub(super) fn check(file: &Path) -> Result<(), LedgerError> {
+fn check(file: &Path) -> Result<(), LedgerError> {
+    let connection = open_known(file)?;
+    let named = |error: rusqlite::Error| Fault::from(error).into_error(file);
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(named)?;
+    if verdict != "ok" {
+        let problem = StorageProblem::Corrupt;
+        return Err(LedgerError::Storage { file: file.to_owned(), problem, cause: verdict });
+    }
+    Ok(())
+}
+
+/// Opens a database of this version or an earlier one for reading only.
+pub(super) fn open_known(file: &Path) -> Result<Connection, LedgerError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let named = |error: rusqlite::Error| Fault::from(error).into_error(file);
     let connection = Connection::open_with_flags(file, flags).map_err(named)?;
@@ -82,12 +94,7 @@ pub(super) fn check(file: &Path) -> Result<(), LedgerError> {
     if found > known {
         return Err(LedgerError::NewerVersion { file: file.to_owned(), found, known });
     }
-    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(named)?;
-    if verdict != "ok" {
-        let problem = StorageProblem::Corrupt;
-        return Err(LedgerError::Storage { file: file.to_owned(), problem, cause: verdict });
-    }
-    Ok(())
+    Ok(connection)
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {

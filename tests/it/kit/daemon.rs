@@ -24,7 +24,7 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Starts it without waiting.
-    pub(super) fn spawn(mut invocation: Invocation, datadir: PathBuf) -> Self {
+    pub(crate) fn spawn(mut invocation: Invocation, datadir: PathBuf) -> Self {
         let command = invocation.command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = Log::read(child.stderr.take().unwrap());

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{LOOK_AGAIN, tool, within_limit};
+use super::{LOOK_AGAIN, authority, tool, within_limit};
 
 /// Who may enter all of them.
 pub(crate) const USERNAME: &str = "alice";
@@ -24,6 +24,8 @@ const HTPASSWD: &str = "alice:{SHA}87u9ZqY9S/F0eUBXjsPQEDUw4h0=\n";
 pub(crate) enum Kind {
     Apache,
     Nginx,
+    /// With the certificate of `tests/cases/tls`; not among [`Kind::ALL`].
+    NginxTls,
     Rclone,
     Wsgidav,
     Dufs,
@@ -36,7 +38,7 @@ impl Kind {
     fn program(self) -> Option<PathBuf> {
         let name = match self {
             Self::Apache => "apache2",
-            Self::Nginx => "nginx",
+            Self::Nginx | Self::NginxTls => "nginx",
             Self::Rclone => "rclone",
             Self::Wsgidav => "wsgidav",
             Self::Dufs => "dufs",
@@ -75,7 +77,10 @@ impl WebdavServer {
 
     /// The address of the root.
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/", self.port)
+        match self.kind {
+            Kind::NginxTls => format!("https://localhost:{}/", self.port),
+            _ => format!("http://127.0.0.1:{}/", self.port),
+        }
     }
 
     /// What it serves.
@@ -138,9 +143,10 @@ fn launch(kind: Kind, program: &Path, folder: &Path, port: u16) -> Child {
             // One process, so that killing it kills all of it.
             command.arg("-X").arg("-f").arg(folder.join("apache.conf"));
         }
-        Kind::Nginx => {
+        Kind::Nginx | Kind::NginxTls => {
             fs::write(folder.join("htpasswd"), HTPASSWD).unwrap();
-            fs::write(folder.join("nginx.conf"), nginx(&here.to_string(), port)).unwrap();
+            let tls = if kind == Kind::NginxTls { certificate() } else { String::new() };
+            fs::write(folder.join("nginx.conf"), nginx(&here.to_string(), port, &tls)).unwrap();
             command.arg("-c").arg(folder.join("nginx.conf")).arg("-p").arg(folder);
         }
         Kind::Rclone => {
@@ -179,7 +185,14 @@ fn apache(here: &str, port: u16) -> String {
     )
 }
 
-fn nginx(here: &str, port: u16) -> String {
+/// What makes nginx listen for TLS.
+fn certificate() -> String {
+    let folder = authority().with_file_name("");
+    let here = folder.display();
+    format!(" ssl;\nssl_certificate {here}localhost.pem;\nssl_certificate_key {here}localhost.key")
+}
+
+fn nginx(here: &str, port: u16, tls: &str) -> String {
     let user = if is_root() { "user root;\n" } else { "" };
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {here}/scratch/{name};\n"))
@@ -187,7 +200,7 @@ fn nginx(here: &str, port: u16) -> String {
     format!(
         "load_module /usr/lib/nginx/modules/ngx_http_dav_ext_module.so;\n{user}daemon off;\nmaster_process off;\n\
          pid {here}/pid;\nerror_log {here}/log;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}\
-         dav_ext_lock_zone zone=locks:1m;\nserver {{\nlisten 127.0.0.1:{port};\nroot {here}/root;\n\
+         dav_ext_lock_zone zone=locks:1m;\nserver {{\nlisten 127.0.0.1:{port}{tls};\nroot {here}/root;\n\
          client_max_body_size 0;\nlocation / {{\nauth_basic dav;\nauth_basic_user_file {here}/htpasswd;\n\
          dav_methods PUT DELETE MKCOL COPY MOVE;\ndav_ext_methods PROPFIND OPTIONS LOCK UNLOCK;\n\
          dav_ext_lock zone=locks;\n}}\n}}\n}}\n"

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use tgsignd::backup::sync::{Delivery, SyncError, Verdict};
+use tgsignd::backup::place::Only;
+use tgsignd::backup::sync::{Delivery, RestoreOrder, SyncError, Verdict};
 
-use super::{Host, KEY, server};
+use super::{Host, KEY, commit, new_generation, server};
 
 fn workdir() -> BTreeMap<String, Vec<u8>> {
     [("tgsignd.toml".to_owned(), b"version = 1\n".to_vec()), ("a/b.toml".to_owned(), b"# more\n".to_vec())].into()
@@ -71,6 +72,26 @@ async fn what_is_old_copied_or_from_a_stranger_is_unusable_and_answered() {
         assert!(reasons.iter().any(|why| why.contains(expected)), "{reasons:?}");
     }
     assert!(daemon.engine.inbox_poll().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_letter_that_was_applied_before_the_backup_was_made_is_old_on_the_next_disk() {
+    let server = server().await;
+    let (laptop, mut daemon) = (Host::used(&server.url()), Host::used(&server.url()));
+    laptop.reader().push_workdir(&workdir()).await.unwrap();
+    let path = server.files().remove(0);
+    let sealed = server.read(&path).unwrap();
+    let letter = daemon.engine.inbox_poll().await.unwrap().remove(0);
+    daemon.engine.answer(&letter, Verdict::Applied(String::new())).await.unwrap();
+    new_generation(commit(&mut daemon).await);
+
+    let mut next = Host::empty(&server.url(), KEY);
+    next.engine.restore(&RestoreOrder { generation: None, to: None, only: Only::ALL }).await.unwrap();
+    server.remove(&server.files().into_iter().find(|name| name.contains("-a-")).unwrap());
+    server.write(&path, &sealed);
+    let letters = next.engine.inbox_poll().await.unwrap();
+    let Delivery::Unusable(why) = &letters[0].delivery else { panic!("{letters:?}") };
+    assert!(why.contains("a newer one was applied"), "{why}");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn the_next_boot_waits_until_the_one_before_lets_go() {
         assert!(epoch > old.engine.epoch());
         let wait = new.engine.look_for_holders(Duration::ZERO).await.unwrap();
         assert_eq!(wait, Wait::Wait { holders: vec![old.engine.epoch()], left: TAKEOVER_WAIT });
-        assert_eq!(old.engine.hold().await.unwrap(), Hold::Superseded(epoch));
+        assert_eq!(old.engine.lookout().hold().await.unwrap(), Hold::Superseded(epoch));
         assert_eq!(old.engine.head_check().await.unwrap().hold, Hold::Superseded(epoch));
         assert_eq!(new.engine.look_for_holders(TAKEOVER_WAIT).await.unwrap(), Wait::Go, "who says nothing is gone");
         old.engine.release().await.unwrap();
@@ -47,7 +47,7 @@ async fn records_of_strangers_drive_nobody_away() {
     stranger.engine.announce().await.unwrap();
     let mut neighbour = Host::used(&server.url());
     neighbour.engine.announce().await.unwrap();
-    assert_eq!(owner.engine.hold().await.unwrap(), Hold::Holder, "another key, and another instance");
+    assert_eq!(owner.engine.lookout().hold().await.unwrap(), Hold::Holder, "another key, and another instance");
     server.write("backup/tgsignd-t-0000000099-010101010101.json", b"{}");
-    assert_eq!(owner.engine.hold().await.unwrap(), Hold::Holder);
+    assert_eq!(owner.engine.lookout().hold().await.unwrap(), Hold::Holder);
 }

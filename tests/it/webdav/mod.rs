@@ -5,6 +5,7 @@ mod levels;
 mod real;
 mod resuming;
 mod round_trip;
+mod tls;
 
 use std::time::Duration;
 

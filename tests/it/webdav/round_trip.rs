@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest as _, Sha256};
-use tgsignd::backup::remote::{Conditional, Creation, Deleted, Ensured, Problem, Progress, Remote};
+use tgsignd::backup::remote::{Answers, Conditional, Creation, Deleted, Ensured, Problem, Progress, Remote};
 use webdav_sim::{Profile, Server, profiles};
 
 use super::{content, remote};
@@ -113,11 +113,13 @@ async fn names_that_lead_elsewhere_are_refused_before_anything_is_sent() {
 #[tokio::test]
 async fn bytes_and_requests_are_counted() {
     let (_server, remote) = super::directory(profiles::LIGHTTPD).await;
-    let before = remote.traffic();
+    let before = (remote.traffic(), remote.answers());
     remote.put("a", content(1000), Creation::Plain).await.unwrap();
     remote.clone().get("a", 1000).await.unwrap();
     remote.get("missing", 1000).await.unwrap_err();
     let after = remote.traffic();
-    assert_eq!((after.sent - before.sent, after.received - before.received), (1000, 1000));
-    assert_eq!((after.requests - before.requests, after.refused - before.refused), (3, 1));
+    assert_eq!((after.sent - before.0.sent, after.received - before.0.received), (1000, 1000));
+    let expected = [(("GET", Some(200)), 1), (("GET", Some(404)), 1), (("PUT", Some(201)), 1)];
+    let expected = expected.map(|((method, status), count)| ((method.to_owned(), status), count));
+    assert_eq!((before.1, remote.answers()), (Answers::new(), expected.into()));
 }

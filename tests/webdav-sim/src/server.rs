@@ -9,6 +9,7 @@ use base64::Engine as _;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::fault::Rule;
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     username: String,
     password: String,
     world: Mutex<World>,
+    pub(crate) requests: watch::Sender<usize>,
 }
 
 /// What changes.
@@ -132,6 +134,7 @@ impl Server {
             username: username.to_owned(),
             password: password.to_owned(),
             world: Mutex::new(world),
+            requests: watch::channel(0).0,
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { shared, accepting })
@@ -155,6 +158,11 @@ impl Server {
     /// The requests so far.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.world().log.clone()
+    }
+
+    /// How many requests came since the start: a receiver that changes with every one.
+    pub fn request_counts(&self) -> watch::Receiver<usize> {
+        self.shared.requests.subscribe()
     }
 
     /// Forgets the requests so far.

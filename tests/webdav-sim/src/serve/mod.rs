@@ -82,6 +82,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, received: Received<Incoming>) -> 
         world.log.push(logged(&method, &path, &parts.headers, authorised));
         (fault::take(&mut world.rules, &method, &path), world.log.len())
     };
+    shared.requests.send_modify(|count| *count += 1);
     let slash = parts.uri.path().ends_with('/');
     let call = Call { shared, method, path, slash, headers: parts.headers, fault };
     let early = match instead(&call).await {

@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use webdav_sim::Server;
+use webdav_sim::{Profile, Server};
 
 /// What came back; `status` is 0 when the connection ended before an answer.
 #[derive(Debug)]
@@ -61,4 +61,16 @@ pub(crate) async fn ask_openly(
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Reply { status, head, body: answer[end + 4..].to_vec() }
+}
+
+/// What `d/old` holds in a [`fresh`] server.
+pub(crate) const OLD: &[u8] = b"the old content of the file";
+/// What is written over it.
+pub(crate) const NEW: &[u8] = b"a new content, equally long";
+
+/// A server with a file.
+pub(crate) async fn fresh(profile: Profile) -> Server {
+    let server = Server::start(profile).await.unwrap();
+    server.write("d/old", OLD);
+    server
 }

@@ -3,4 +3,6 @@
 
 mod client;
 mod faults;
+mod quirks;
+mod rows;
 mod tables;
