@@ -118,9 +118,13 @@ impl Ledger {
         assert!(before.is_none(), "{key}: a second alarm of the deadline at {now}, after {before:?}");
     }
 
-    /// A process begins. Alarms are not kept: when the clock was put back before one, nobody knows of it, and it comes again.
-    pub(super) fn process_begins(&mut self, now: DateTime<Utc>) {
-        self.deadline_alarms.retain(|_, raised| *raised <= now);
+    /// A process begins. Alarms are not kept: when the clock was put back before a deadline, or the deadline was moved to
+    /// later, nobody knows of the alarm, and it comes again.
+    pub(super) fn process_begins(&mut self, snapshot: &Snapshot, now: DateTime<Utc>) {
+        self.deadline_alarms.retain(|key, _| {
+            let deadline = snapshot.tasks.get(&key.task).and_then(|task| task.timing.deadline_for(key.slot));
+            deadline.is_none_or(|deadline| deadline <= now)
+        });
     }
 
     /// Keeps what only the process counted.
