@@ -23,6 +23,9 @@ use crate::kernel::status::Status;
 /// within milliseconds, and whoever has been here longer than all others is the one that only holds a place.
 const CONNECTIONS: usize = 128;
 
+/// So long nobody loses a place: in a rush, those who came a moment ago have not had the time to ask.
+const FIRST_MOMENT: Duration = Duration::from_millis(100);
+
 /// How long clients may take.
 #[derive(Debug, Clone, Copy)]
 struct Patience {
@@ -68,21 +71,27 @@ async fn serve_with(
 ) {
     let desk = Arc::new(Desk { status, door: Mutex::new(Doorkeeper::new(guard, Instant::now())) });
     let mut connections = JoinSet::new();
-    let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
+    let mut by_age: VecDeque<(Instant, AbortHandle)> = VecDeque::new();
     let mut shutdown = pin!(shutdown);
-    loop {
+    'open: loop {
         let stream = tokio::select! {
             () = &mut shutdown => break,
             stream = accept(&listener) => stream,
         };
-        while connections.try_join_next().is_some() {}
-        by_age.retain(|connection| !connection.is_finished());
-        if by_age.len() >= CONNECTIONS
-            && let Some(oldest) = by_age.pop_front()
-        {
-            oldest.abort();
+        loop {
+            while connections.try_join_next().is_some() {}
+            by_age.retain(|(_, connection)| !connection.is_finished());
+            let Some((since, oldest)) = by_age.front().filter(|_| by_age.len() >= CONNECTIONS) else { break };
+            tokio::select! {
+                () = &mut shutdown => break 'open,
+                _ = connections.join_next() => {}
+                () = tokio::time::sleep_until(*since + FIRST_MOMENT) => {
+                    oldest.abort();
+                    by_age.pop_front();
+                }
+            }
         }
-        by_age.push_back(connections.spawn(converse(patience, stream, desk.clone())));
+        by_age.push_back((Instant::now(), connections.spawn(converse(patience, stream, desk.clone()))));
     }
     drop(listener);
     let drained = async { while connections.join_next().await.is_some() {} };

@@ -11,7 +11,7 @@ use super::fault::Fault;
 use crate::ledger::engine::Durability;
 use crate::ledger::{LedgerError, StorageProblem};
 
-/// The first page is written at once; less than that `SQLite` would take for an empty database and write over.
+/// The file is made of whole pages, of the size that `SQLite` gives to new databases.
 const PAGE: u64 = 4096;
 
 /// How long another connection (a copy for the backup, an `sqlite3` shell) may hold the file.
@@ -89,10 +89,21 @@ fn check(file: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
+/// The length of a file that was cut off within a page. `SQLite` would write over one without a whole first page, and read zeros
+/// at the end of another one; only what is still in the log makes good what a full disk kept from the file.
+fn cut_off(file: &Path) -> Option<u64> {
+    let length = |file: &Path| std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+    let of_file = length(file);
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    let has_log = length(Path::new(&log)) > 0;
+    let is_cut = (1..PAGE).contains(&of_file) || !of_file.is_multiple_of(PAGE) && !has_log;
+    is_cut.then_some(of_file)
+}
+
 /// Opens a database of this version or an earlier one for reading only.
 pub(super) fn open_known(file: &Path) -> Result<Connection, LedgerError> {
-    let length = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
-    if (1..PAGE).contains(&length) {
+    if let Some(length) = cut_off(file) {
         let (problem, cause) = (StorageProblem::Corrupt, format!("it is cut off after {length} bytes"));
         return Err(LedgerError::Storage { file: file.to_owned(), problem, cause });
     }
