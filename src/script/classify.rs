@@ -10,9 +10,9 @@
 //! ("签到失败：今日已签到"); success and failure in one text are a doubt; of success and already the first said wins. A failure
 //! that the bot is still at work on ("系统繁忙，正在处理") is a doubt too: its last word is still to come.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
-use regex::Regex;
+use regex::{Regex, RegexSet};
 
 use super::outcome::Outcome;
 use super::pattern::Pattern;
@@ -109,10 +109,24 @@ struct Clause {
 }
 
 struct Guarded {
-    any: Vec<Regex>,
+    /// All phrases at once: hardly any is ever found.
+    any: RegexSet,
+    each: Vec<Phrase>,
     before: Regex,
     after: Regex,
     then: Regex,
+}
+
+/// One phrase, compiled when it is found for the first time.
+struct Phrase {
+    source: &'static str,
+    compiled: OnceLock<Regex>,
+}
+
+impl Phrase {
+    fn regex(&self) -> &Regex {
+        self.compiled.get_or_init(|| compile(self.source))
+    }
 }
 
 struct Compiled {
@@ -126,10 +140,16 @@ fn compile(source: &str) -> Regex {
     Regex::new(source).expect("a valid expression")
 }
 
+#[expect(clippy::expect_used, reason = "constant expressions, compiled by every test run")]
+fn compile_all(sources: &[&str]) -> RegexSet {
+    RegexSet::new(sources).expect("valid expressions")
+}
+
 impl From<&Phrases> for Guarded {
     fn from(phrases: &Phrases) -> Self {
         Self {
-            any: phrases.any.iter().map(|source| compile(source)).collect(),
+            any: compile_all(phrases.any),
+            each: phrases.any.iter().map(|source| Phrase { source, compiled: OnceLock::new() }).collect(),
             before: compile(phrases.before),
             after: compile(phrases.after),
             then: compile(phrases.then),
@@ -147,7 +167,8 @@ static COMPILED: LazyLock<Vec<Compiled>> = LazyLock::new(|| {
 });
 
 static OWN: LazyLock<Guarded> = LazyLock::new(|| Guarded {
-    any: Vec::new(),
+    any: RegexSet::empty(),
+    each: Vec::new(),
     before: compile(OWN_BEFORE),
     after: compile(OWN_AFTER),
     then: compile(""),
@@ -159,7 +180,8 @@ impl Guarded {
         if clause.asks {
             return None;
         }
-        let phrases = self.any.iter().flat_map(|regex| regex.find_iter(&clause.text));
+        let found = self.any.matches(&clause.text);
+        let phrases = found.iter().flat_map(|phrase| self.each[phrase].regex().find_iter(&clause.text));
         let mut meant = phrases
             .filter(|found| self.allows(&clause.text[..found.start()], &clause.text[found.end()..]))
             .map(|found| found.as_str());
