@@ -10,6 +10,8 @@
 #![allow(clippy::disallowed_methods, reason = "outside of the pure modules")]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a benchmark fails by panicking")]
 
+#[path = "support/checkins.rs"]
+mod checkins;
 mod support;
 
 use std::collections::BTreeMap;
@@ -17,8 +19,9 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use support::{Arguments, Daemon, Figures, KEY_SEED, PATIENCE, Place, idle};
-use telegram_sim::{Account, DataCentre, World};
+use checkins::{account, start_centre, user_id};
+use support::{Arguments, Daemon, Figures, PATIENCE, Place, idle};
+use telegram_sim::DataCentre;
 use tgsignd::schedule::duration;
 use tokio::runtime::Runtime;
 
@@ -32,19 +35,8 @@ const DAYS: Duration = Duration::from_mins(10);
 /// Until everything that is made once has been made.
 const WARM_UP: Duration = Duration::from_mins(1);
 const SAMPLE: Duration = Duration::from_secs(5);
-
-const FIRST_USER: i64 = 10_000;
-
-const BOT: &str = r#"
-[bots.checkin]
-username = "bench_checkin_bot"
-[[bots.checkin.on]]
-text = "/checkin"
-send = { text = "你好 {user}，请点击下方按钮", buttons = [[{ text = "✅ 签到", data = "checkin" }, { text = "排行榜", data = "top" }]] }
-[[bots.checkin.on]]
-button = "checkin"
-alert = "签到成功！获得 5 积分"
-"#;
+/// Nobody looks back, and the data centre is in another process than the daemon.
+const LOG_LIMIT: usize = 10_000;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -70,12 +62,7 @@ struct Soak {
 /// A daemon whose accounts all have a task with this schedule.
 fn start(arguments: &Arguments, accounts: usize, connect: &str, schedule: &str) -> Soak {
     let runtime = Runtime::new().unwrap();
-    let mut world = World::from_toml(BOT).unwrap().key_seed(KEY_SEED).log_limit(10_000);
-    for number in 0..accounts {
-        let account = Account::new(&name(number), &format!("+1{number:010}"), user_id(number));
-        world = world.account(account.signed_in());
-    }
-    let centre = runtime.block_on(DataCentre::start(world)).unwrap();
+    let centre = start_centre(&runtime, accounts, LOG_LIMIT);
     let mut text = format!(
         "version = 1\n[telegram]\nconnect = \"{connect}\"\n{}[http]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n\
          [defaults]\ntimezone = \"UTC\"\nstagger = \"0s\"\nretry = {{ attempts = 1 }}\nschedule = \"{schedule}\"\n\
@@ -83,24 +70,16 @@ fn start(arguments: &Arguments, accounts: usize, connect: &str, schedule: &str) 
         centre.daemon_config()
     );
     for number in 0..accounts {
-        let name = name(number);
+        let name = account(number);
         writeln!(text, "[accounts.{name}]\n[tasks.{name}]\naccounts = [\"{name}\"]").unwrap();
     }
     let place = Place::new(&[("tgsignd.toml".to_owned(), text)]);
     for number in 0..accounts {
-        place.sign_in(&name(number), user_id(number), centre.address());
+        place.sign_in(&account(number), user_id(number), centre.address());
     }
     let daemon = Daemon::start(&place, &arguments.binary);
     daemon.ready();
     Soak { centre, daemon, _place: place, _runtime: runtime }
-}
-
-fn name(number: usize) -> String {
-    format!("account{number}")
-}
-
-fn user_id(number: usize) -> i64 {
-    FIRST_USER + i64::try_from(number).unwrap()
 }
 
 /// Waits until every account's run has ended well.

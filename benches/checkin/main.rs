@@ -11,6 +11,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a benchmark fails by panicking")]
 
 mod bare;
+#[path = "../support/checkins.rs"]
+mod checkins;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -19,9 +21,10 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use checkins::{account, phone, start_centre, user_id};
 use chrono::{TimeDelta, Utc};
-use support::{Arguments, Daemon, Figures, KEY_SEED, Memory, PATIENCE, Place, again, idle};
-use telegram_sim::{Account, DataCentre, Event, World};
+use support::{Arguments, Daemon, Figures, Memory, PATIENCE, Place, again, idle};
+use telegram_sim::{DataCentre, Event};
 use tokio::runtime::Runtime;
 
 const COUNTS: [usize; 3] = [1, 50, 500];
@@ -34,18 +37,8 @@ const IDLE: Duration = Duration::from_secs(3);
 const ROUND: TimeDelta = TimeDelta::seconds(12);
 /// What is measured at the end is measured when allocators had time to give memory back.
 const SETTLE: Duration = Duration::from_secs(3);
-const FIRST_USER: i64 = 10_000;
-
-const BOT: &str = r#"
-[bots.checkin]
-username = "bench_checkin_bot"
-[[bots.checkin.on]]
-text = "/checkin"
-send = { text = "你好 {user}，请点击下方按钮", buttons = [[{ text = "✅ 签到", data = "checkin" }, { text = "排行榜", data = "top" }]] }
-[[bots.checkin.on]]
-button = "checkin"
-alert = "签到成功！获得 5 积分"
-"#;
+/// All of it is judged at the end.
+const LOG_LIMIT: usize = 1_000_000;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -108,7 +101,7 @@ struct Cost {
 
 fn measure_daemon(arguments: &Arguments, plan: &Plan) -> (Cost, Place) {
     let runtime = Runtime::new().unwrap();
-    let centre = start_centre(&runtime, plan.accounts);
+    let centre = start_centre(&runtime, plan.accounts, LOG_LIMIT);
     let place = Place::new(&workdir(plan, &centre));
     for number in 0..plan.accounts {
         place.sign_in(&account(number), user_id(number), centre.address());
@@ -154,21 +147,13 @@ fn measure_daemon(arguments: &Arguments, plan: &Plan) -> (Cost, Place) {
 
 fn measure_bare(accounts: usize) -> Cost {
     let runtime = Runtime::new().unwrap();
-    let centre = start_centre(&runtime, accounts);
+    let centre = start_centre(&runtime, accounts, LOG_LIMIT);
     let printed = again(["bare".to_owned(), centre.address().to_string(), accounts.to_string()]);
     let numbers: Vec<f64> = printed.split_whitespace().map(|number| number.parse().unwrap()).collect();
     let [cpu, resident, peak] = numbers[..] else { panic!("{printed}") };
     check_log(&centre, &Plan { accounts, jitter: "0s", rounds: 1 });
     let memory = Memory { resident, peak, ..Memory::default() };
     Cost { cpu, memory, settled: memory }
-}
-
-fn start_centre(runtime: &Runtime, accounts: usize) -> DataCentre {
-    let mut world = World::from_toml(BOT).unwrap().key_seed(KEY_SEED).log_limit(1_000_000);
-    for number in 0..accounts {
-        world = world.account(Account::new(&account(number), &phone(number), user_id(number)).signed_in());
-    }
-    runtime.block_on(DataCentre::start(world)).unwrap()
 }
 
 /// Every account did exactly what it had to, as the other side saw it.
@@ -196,18 +181,6 @@ fn check_log(centre: &DataCentre, plan: &Plan) {
 fn has_greeted(centre: &DataCentre) -> usize {
     let greeting = |event: &Event| matches!(event, Event::Call { method } if *method == "updates.getState");
     centre.log().iter().filter(|entry| greeting(&entry.event)).count()
-}
-
-fn account(number: usize) -> String {
-    format!("account{number}")
-}
-
-fn phone(number: usize) -> String {
-    format!("+1{number:010}")
-}
-
-fn user_id(number: usize) -> i64 {
-    FIRST_USER + i64::try_from(number).unwrap()
 }
 
 fn workdir(plan: &Plan, centre: &DataCentre) -> Vec<(String, String)> {
