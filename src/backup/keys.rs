@@ -53,6 +53,12 @@ pub enum KeyError {
         "this is no public signing key: expected {PUBLIC_PREFIX} and 43 characters, as `tgsignd backup key` prints it"
     )]
     Public,
+    /// An identity that is no recipient.
+    #[error(
+        "identity opens nothing that is sealed to these recipients: add its own, {0}, to recipients, or give the identity that \
+         belongs to one of them"
+    )]
+    OpensNothing(String),
     /// Nobody could ever open the backup.
     #[error("a backup needs at least one recipient: set recipients in [backup], or TG_SIGNER_BACKUP_ENCRYPTION_KEY")]
     NoRecipients,
@@ -92,6 +98,11 @@ impl Recipients {
         recipients.sort_by_cached_key(ToString::to_string);
         recipients.dedup();
         if recipients.is_empty() { Err(KeyError::NoRecipients) } else { Ok(Self(recipients)) }
+    }
+
+    /// Whether `identity` opens what is sealed to them.
+    pub fn include(&self, identity: &Identity) -> bool {
+        self.0.contains(&identity.recipient())
     }
 
     /// Each of them.
@@ -257,22 +268,34 @@ pub struct DerivedKeys {
 }
 
 impl DerivedKeys {
-    /// The keys of `TG_SIGNER_BACKUP_ENCRYPTION_KEY`: an age identity stays the identity it is, any other text goes through
-    /// HKDF-SHA256. White space around the text does not count.
+    /// The keys of `TG_SIGNER_BACKUP_ENCRYPTION_KEY`: an age identity, also a whole file of `age-keygen`, stays the identity it
+    /// is, any other text goes through HKDF-SHA256. White space around the text does not count.
     pub fn from_text(text: &Secret<String>) -> Result<Self, KeyError> {
-        let text = text.expose().trim();
-        let identity = if text.to_ascii_lowercase().starts_with("age-secret-key-1") {
-            text.parse()?
-        } else if text.len() < LEAST_KEY_BYTES {
-            return Err(KeyError::TooShort);
+        let trimmed = text.expose().trim();
+        if trimmed.lines().any(is_identity) {
+            Self::from_identity(text)
+        } else if trimmed.len() < LEAST_KEY_BYTES {
+            Err(KeyError::TooShort)
         } else {
-            Identity::from_secret(&derive(text.as_bytes(), LABEL_IDENTITY))?
-        };
+            Identity::from_secret(&derive(trimmed.as_bytes(), LABEL_IDENTITY)).map(Self::of)
+        }
+    }
+
+    /// The keys of `identity`, a file of `age-keygen`: of any other text nobody would know the recipient.
+    pub fn from_identity(text: &Secret<String>) -> Result<Self, KeyError> {
+        text.expose().parse().map(Self::of)
+    }
+
+    fn of(identity: Identity) -> Self {
         // An identity may be written in either case; the key must not depend on it.
         let canonical = Zeroizing::new(identity.to_text().expose().clone());
         let signing = SigningKey(ed25519_dalek::SigningKey::from_bytes(&derive(canonical.as_bytes(), LABEL_SIGNING)));
-        Ok(Self { identity, signing })
+        Self { identity, signing }
     }
+}
+
+fn is_identity(line: &str) -> bool {
+    line.trim_start().get(..IDENTITY_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(IDENTITY_PREFIX))
 }
 
 fn derive(secret: &[u8], label: &[u8]) -> Zeroizing<[u8; 32]> {
@@ -314,6 +337,7 @@ mod tests {
         }
         let file = format!("# created: today\n# public key: age1…\n{text}\n");
         assert_eq!(file.parse::<Identity>().unwrap().recipient(), keys(TEXT).identity.recipient());
+        assert_eq!(keys(&file).identity.recipient(), keys(TEXT).identity.recipient());
     }
 
     #[test]
@@ -332,6 +356,7 @@ mod tests {
         assert!(!refused(broken).to_string().contains("NOTREALLY"));
         assert_eq!("age1xyz".parse::<Recipient>(), Err(KeyError::Recipient));
         assert!("".parse::<Identity>().is_err());
+        assert_eq!(DerivedKeys::from_identity(&Secret::new(TEXT.to_owned())).unwrap_err(), KeyError::Identity);
         assert_eq!("ed25519:AAAA".parse::<PublicKey>(), Err(KeyError::Public));
     }
 

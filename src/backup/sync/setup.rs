@@ -35,15 +35,23 @@ pub struct Keys {
 impl Keys {
     /// The keys of a configuration. `instance` is that of the data directory, where there is one already.
     pub fn new(settings: &Backup, key: Option<&Secret<String>>, instance: Option<&Instance>) -> Result<Self, KeyError> {
-        let derived = key.map(DerivedKeys::from_text).transpose()?;
-        let recipients = match &settings.keys {
+        let (derived, recipients) = match &settings.keys {
             BackupKeys::Age { recipients, .. } => {
+                let derived = key.map(DerivedKeys::from_identity).transpose()?;
                 let recipients: Vec<Recipient> =
                     recipients.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
-                Recipients::new(recipients)?
+                (derived, Recipients::new(recipients)?)
             }
-            BackupKeys::Derived(_) => Recipients::new(derived.iter().map(|keys| keys.identity.recipient()))?,
+            BackupKeys::Derived(_) => {
+                let derived = key.map(DerivedKeys::from_text).transpose()?;
+                let recipients = Recipients::new(derived.iter().map(|keys| keys.identity.recipient()))?;
+                (derived, recipients)
+            }
         };
+        // What is sealed here has to open here, or nobody would notice before it is needed.
+        if let Some(keys) = derived.as_ref().filter(|keys| !recipients.include(&keys.identity)) {
+            return Err(KeyError::OpensNothing(keys.identity.recipient().to_string()));
+        }
         let of_instance = instance.map(|instance| SigningKey::of_instance(instance.random_id_secret.expose()));
         let mut trusted: Vec<PublicKey> = settings.trusted.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
         trusted.extend(derived.iter().map(|keys| keys.signing.public()));
