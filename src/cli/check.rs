@@ -8,8 +8,8 @@ use super::arguments::CheckArgs;
 use super::explain::{Explanation, explain};
 use super::output::colours;
 use super::{Cli, CliError, Exit, Format, workdir};
-use crate::config::{self, Diagnostic, Severity};
-use crate::daemon::secrets;
+use crate::config::{self, Diagnostic, Severity, Snapshot};
+use crate::daemon::{backup_setup, secrets};
 
 /// What `--format json` prints, as one document.
 #[derive(Debug, Default, Serialize)]
@@ -17,7 +17,7 @@ struct Report {
     ok: bool,
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
-    /// Secrets that could not be read; only with `--resolve`.
+    /// Secrets that could not be read or used; only with `--resolve`.
     unresolved: Vec<Unresolved>,
     tasks: usize,
     accounts: usize,
@@ -25,6 +25,9 @@ struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     explanations: Vec<Explanation>,
 }
+
+/// What the errors about the backup begin with.
+const BACKUP: &str = "[backup]";
 
 #[derive(Debug, Serialize)]
 struct Unresolved {
@@ -59,10 +62,7 @@ fn report(
 ) -> Report {
     match loaded {
         Ok(loaded) => {
-            let unresolved: Vec<_> = if arguments.resolve { secrets::try_all(&loaded.snapshot) } else { Vec::new() }
-                .into_iter()
-                .map(|(key, error)| Unresolved { key, message: error.to_string() })
-                .collect();
+            let unresolved = if arguments.resolve { unresolved(&loaded.snapshot) } else { Vec::new() };
             Report {
                 ok: unresolved.is_empty(),
                 errors: Vec::new(),
@@ -78,6 +78,20 @@ fn report(
             Report { errors, warnings, ..Report::default() }
         }
     }
+}
+
+/// Every secret that cannot be read, and what is wrong with the backup's when they can.
+fn unresolved(snapshot: &Snapshot) -> Vec<Unresolved> {
+    let unreadable = secrets::try_all(snapshot).into_iter();
+    let mut found: Vec<_> =
+        unreadable.map(|(key, error)| Unresolved { key, message: error.to_string() }).collect();
+    let is_told = found.iter().any(|unresolved| unresolved.key.starts_with(BACKUP));
+    if let Some(Err(error)) = snapshot.backup.as_ref().filter(|_| !is_told).map(backup_setup::try_out) {
+        let message = error.to_string();
+        let message = message.strip_prefix(BACKUP).map_or(&*message, |rest| rest.trim_start_matches([':', ' ']));
+        found.push(Unresolved { key: BACKUP, message: message.to_owned() });
+    }
+    found
 }
 
 fn print_json(report: &Report) -> io::Result<()> {

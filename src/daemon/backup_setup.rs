@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::backup_formats::OwnFormats;
 use super::secrets::{self, SecretError};
-use crate::backup::sync::{Access, Engine, History, Inputs, Places, Secrets, SyncError};
+use crate::backup::sync::{Access, Engine, History, Inputs, Keys, Places, Secrets, SyncError, destination};
 use crate::config::secret::{Secret, SecretRef};
 use crate::config::{Backup, BackupKeys, FileContent, Sources};
 use crate::kernel::record::Instance;
@@ -49,6 +49,17 @@ pub fn secrets(settings: &Backup) -> Result<Secrets, SetupError> {
     };
     let certificates = settings.ca.as_deref().map(certificates).transpose()?;
     Ok(Secrets { password: password.transpose()?, key: key.transpose()?, certificates })
+}
+
+/// Reads and tries what the configuration refers to, for nothing but its errors: keys that do not fit together, certificates that
+/// are none.
+///
+/// # Errors
+/// The first thing that an engine could not be opened with.
+pub fn try_out(settings: &Backup) -> Result<(), SetupError> {
+    let secrets = secrets(settings)?;
+    Keys::new(settings, secrets.key.as_ref(), None).map_err(SyncError::from)?;
+    destination(settings, &secrets).map(drop).map_err(SetupError::from)
 }
 
 /// An engine, ready to work; see [`Engine::open`].

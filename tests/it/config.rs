@@ -59,7 +59,7 @@ fn bad_workdirs_are_refused_with_every_error_at_its_place() {
             Err(diagnostics) => compare(case, &diagnostics),
         }
     }
-    assert_eq!(cases.len(), 31);
+    assert_eq!(cases.len(), 32);
 }
 
 #[test]

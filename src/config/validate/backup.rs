@@ -1,14 +1,16 @@
 //! `[backup]` and the `TG_SIGNER_BACKUP_…` variables.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use age::x25519::Recipient;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
 
 use super::environment::Environment;
 use super::value;
+use super::webdav::{address, remote_path};
 use crate::config::document::Place;
 use crate::config::reader::{Field, TableReader, Value};
 use crate::config::secret::{Secret, SecretRef};
@@ -131,7 +133,7 @@ fn parts(mut table: TableReader<'_>) -> (Parts<'_>, Wrong) {
         remote_path: valid(remote_path, &mut wrong.other),
         interval: valid(table.take("interval").and_then(Value::duration), &mut wrong.other),
         min_gap: valid(table.take("min_gap").and_then(Value::duration), &mut wrong.other),
-        trusted: valid(table.take("trusted").and_then(texts), &mut wrong.other),
+        trusted: valid(table.take("trusted").and_then(trusted), &mut wrong.other),
         allow_http: valid(table.take("allow_http").and_then(Value::flag), &mut wrong.other),
         ca: valid(ca, &mut wrong.other),
         level: valid(level, &mut wrong.other),
@@ -168,63 +170,6 @@ fn seconds(text: &str, place: Place<'_>) -> Option<Duration> {
     seconds.map(Duration::from_secs)
 }
 
-fn address(text: &str, allow_http: bool, place: Place<'_>) -> Option<String> {
-    let refuse = |message: &str, hint: &str| {
-        place.error_with_hint(message, hint.to_owned());
-        None
-    };
-    let (secure, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
-        (Some(rest), _) => (true, rest),
-        (_, Some(rest)) => (false, rest),
-        _ => return refuse("the address must begin with https://", "write \"https://dav.example.com/dav/\""),
-    };
-    let authority = rest.split('/').next().unwrap_or_default();
-    if authority.contains('@') {
-        return refuse(
-            "the address must not hold a user name or password",
-            "use `username` and `password`, which never appear in a message",
-        );
-    }
-    let plain = |c: char| c.is_ascii_graphic() && !"?#\\".contains(c);
-    if host(authority).is_empty() || !rest.chars().all(plain) {
-        return refuse("this is not the address of a WebDAV folder", "write \"https://dav.example.com/dav/\"");
-    }
-    if !secure && !allow_http && !is_loopback(host(authority)) {
-        return refuse(
-            "the address must begin with https://: with http:// everybody on the way sees the password",
-            "where you accept that, such as on a network of your own, write `allow_http = true`",
-        );
-    }
-    Some(if text.ends_with('/') { text.to_owned() } else { format!("{text}/") })
-}
-
-/// Without the port; an IPv6 address without its brackets.
-fn host(authority: &str) -> &str {
-    match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || IpAddr::from_str(host).is_ok_and(|address| address.is_loopback())
-}
-
-fn remote_path(text: &str, place: Place<'_>) -> Option<String> {
-    let segments = text.strip_prefix('/').map(|rest| rest.strip_suffix('/').unwrap_or(rest));
-    let sound = |segment: &str| {
-        !matches!(segment, "" | "." | "..") && !segment.chars().any(|c| c.is_control() || "\\?#%".contains(c))
-    };
-    if text == "/" || segments.is_some_and(|segments| segments.split('/').all(sound)) {
-        return Some(text.to_owned());
-    }
-    place.error_with_hint(
-        "this is not a path on the server",
-        "write a folder such as \"/tgsignd/\", or a file such as \"/backup/tgsignd\"".to_owned(),
-    );
-    None
-}
-
 /// `Some(None)`: the server asks for none.
 #[expect(clippy::option_option, reason = "the outer one ends the caller with `?`")]
 fn credentials(
@@ -255,8 +200,18 @@ fn recipients(value: Value<'_>) -> Option<Vec<String>> {
     all.into_iter().collect()
 }
 
-fn texts(value: Value<'_>) -> Option<Vec<String>> {
-    value.list()?.into_iter().map(|value| Some(value.text()?.to_owned())).collect()
+fn trusted(value: Value<'_>) -> Option<Vec<String>> {
+    let read = value.list()?.into_iter().map(|value| {
+        let text = value.text()?;
+        let encoded = text.strip_prefix("ed25519:").and_then(|text| BASE64_STANDARD_NO_PAD.decode(text).ok());
+        if encoded.is_some_and(|bytes| bytes.len() == 32) {
+            Some(text.to_owned())
+        } else {
+            value.refuse("this is not a signing key; `tgsignd backup key` on the other host prints it as \"ed25519:…\"")
+        }
+    });
+    let all: Vec<_> = read.collect();
+    all.into_iter().collect()
 }
 
 fn keys(

@@ -14,6 +14,7 @@ mod settings;
 mod steps;
 mod task;
 mod value;
+mod webdav;
 mod words;
 
 pub(super) use account::account;
