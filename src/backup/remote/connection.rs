@@ -21,7 +21,7 @@ use super::verdict::{About, refusal};
 
 /// Most redirects of one request.
 const MOST_REDIRECTS: usize = 5;
-/// Longest silence after refused credentials.
+/// Longest silence, whatever a server asks for.
 const LONGEST_SILENCE: Duration = Duration::from_hours(1);
 
 /// One directory on a WebDAV server. Clones share connections, counters and what is known about the server.
@@ -39,11 +39,20 @@ struct Shared {
     silence: Mutex<Option<Silence>>,
 }
 
-/// After refused credentials nothing is sent for a while: some services lock out who keeps asking.
+/// For a while nothing is sent: some services lock out who keeps asking.
 #[derive(Debug, Clone, Copy)]
 struct Silence {
     until: Instant,
     pause: Duration,
+    why: Why,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// The credentials were refused.
+    Refused,
+    /// The server asked for it, with this status.
+    Asked(u16),
 }
 
 /// A request before it is sent.
@@ -208,11 +217,15 @@ impl Remote {
             let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
             let asked = asked.and_then(|text| retry_after(text, SystemTime::now()));
             let (problem, again) = refusal(status, ask.about, asked);
-            let problem = match problem {
-                // A refusal elsewhere says nothing about our own password.
-                Problem::RefusedCredentials { .. } if !with_password => Problem::Forbidden,
-                Problem::RefusedCredentials { .. } => Problem::RefusedCredentials { pause: self.begin_silence() },
-                other => {
+            let problem = match (problem, asked) {
+                // What another origin says is no answer of ours.
+                (Problem::RefusedCredentials { .. }, _) if !with_password => Problem::Forbidden,
+                (Problem::RefusedCredentials { .. }, _) => Problem::RefusedCredentials { pause: self.refused() },
+                (problem @ Problem::Throttled { status, .. }, Some(wait)) if with_password => {
+                    self.asked_for_silence(status, wait);
+                    problem
+                }
+                (other, _) => {
                     self.end_silence();
                     other
                 }
@@ -289,16 +302,37 @@ impl Remote {
 
     fn respect_silence(&self, ask: &Ask) -> Result<(), Setback> {
         let silence = *self.shared.silence.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = silence.map(|silence| silence.until.saturating_duration_since(Instant::now())).unwrap_or_default();
-        if left.is_zero() { Ok(()) } else { Err(ask.error(Problem::RefusedCredentials { pause: left }).into()) }
+        let Some(Silence { until, why, .. }) = silence else { return Ok(()) };
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        let problem = match why {
+            Why::Refused => Problem::RefusedCredentials { pause: left },
+            Why::Asked(status) => Problem::Throttled { status, wait: Some(left) },
+        };
+        Err(ask.error(problem).into())
     }
 
-    fn begin_silence(&self) -> Duration {
+    /// Begins the silence after refused credentials, and says how long it is.
+    fn refused(&self) -> Duration {
         let mut silence = self.shared.silence.lock().unwrap_or_else(PoisonError::into_inner);
         let first = self.shared.destination.retries.refused;
-        let pause = silence.map_or(first, |earlier| (earlier.pause * 2).min(LONGEST_SILENCE));
-        *silence = Some(Silence { until: Instant::now() + pause, pause });
+        let earlier = silence.filter(|earlier| earlier.why == Why::Refused);
+        let pause = earlier.map_or(first, |earlier| (earlier.pause * 2).min(LONGEST_SILENCE));
+        *silence = Some(Silence { until: Instant::now() + pause, pause, why: Why::Refused });
         pause
+    }
+
+    /// A wait that no request waits out is kept by all that follow.
+    fn asked_for_silence(&self, status: u16, wait: Duration) {
+        let pause = wait.min(LONGEST_SILENCE);
+        let silence = (wait > self.shared.destination.retries.patience).then(|| Silence {
+            until: Instant::now() + pause,
+            pause,
+            why: Why::Asked(status),
+        });
+        *self.shared.silence.lock().unwrap_or_else(PoisonError::into_inner) = silence;
     }
 
     fn end_silence(&self) {

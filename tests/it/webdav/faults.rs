@@ -46,7 +46,9 @@ async fn a_long_wait_is_left_to_the_next_interval() {
     server.fail(Fault::Status(503, Some("1800")).on_all());
     let error = remote.list().await.unwrap_err();
     assert_eq!(error.problem, Problem::Throttled { status: 503, wait: Some(Duration::from_mins(30)) });
-    assert_eq!(server.requests().len(), 1);
+    let again = remote.get("a", 9).await.unwrap_err();
+    assert!(matches!(again.problem, Problem::Throttled { status: 503, wait: Some(_) }), "{again}");
+    assert_eq!(server.requests().len(), 1, "until then nothing is sent");
 }
 
 #[tokio::test]
