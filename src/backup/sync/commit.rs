@@ -11,7 +11,7 @@ use super::error::SyncError;
 use crate::backup::archive::LeftOut;
 use crate::backup::digest::Sha256Digest;
 use crate::backup::held::Glance;
-use crate::backup::log::{Above, Commit, Committed as Generation, Plan};
+use crate::backup::log::{Above, Commit, Committed as Generation, Plan, Survey};
 use crate::backup::remote::Level;
 
 /// Why a commit was asked for, for the log.
@@ -83,6 +83,19 @@ impl Engine {
         ended
     }
 
+    /// The same for a person, who wants to know how things are: the server is looked at even when nothing changed here.
+    ///
+    /// # Errors
+    /// Those of [`Engine::commit`].
+    pub async fn commit_seen(&mut self, inputs: &Inputs, reason: Reason) -> Result<Outcome, SyncError> {
+        match self.survey().await? {
+            Survey::Head(_) | Survey::Landed(_) => {}
+            Survey::Empty if self.position.committed.is_none() => {}
+            other => return Err(SyncError::refusal(other)),
+        }
+        self.commit(inputs, reason).await
+    }
+
     pub(super) async fn commit_above(
         &mut self,
         inputs: &Inputs,
@@ -119,7 +132,7 @@ impl Engine {
         let generation = self.converse(plan, &sealed).await?;
         drop(scratch);
         self.remember(glance, has_history, now);
-        tracing::info!(generation = generation.manifest.generation.number(), %reason, "backup committed");
+        tracing::debug!(generation = generation.manifest.generation.number(), %reason, "the generation was read back");
         let (deleted, tidying) = match self.tidy(now).await {
             Ok(deleted) => (deleted, None),
             Err(error) => (0, Some(error.to_string())),

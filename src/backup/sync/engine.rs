@@ -99,6 +99,8 @@ pub(super) struct Memory {
     pub(super) directory_made: bool,
     /// What the newest generation is known to hold.
     pub(super) held: Held,
+    /// Generations of the last listing.
+    pub(super) generations: Option<u64>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -213,6 +215,11 @@ impl Engine {
     /// Where this data directory stands.
     pub fn position(&self) -> &Position {
         &self.position
+    }
+
+    /// How many generations are on the server, when it was last looked at.
+    pub fn generations_listed(&self) -> Option<u64> {
+        self.memory.generations
     }
 
     /// Counters, times, and what the server proved to do.

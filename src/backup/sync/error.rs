@@ -1,6 +1,7 @@
 //! What can go wrong, and what helps.
 
 use std::io;
+use std::mem::{Discriminant, discriminant};
 use std::path::PathBuf;
 
 use super::explain;
@@ -26,6 +27,10 @@ pub enum Remedy {
     /// Something else has to be repaired; the message says what.
     Repair,
 }
+
+/// See [`SyncError::kind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind(Discriminant<SyncError>, Option<Discriminant<Problem>>);
 
 /// Why an operation of the backup did not succeed. Nothing on either side was lost.
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +162,15 @@ impl SyncError {
         }
     }
 
+    /// The same for the same trouble: names of objects and times in the words differ from attempt to attempt.
+    pub fn kind(&self) -> Kind {
+        let problem = match self {
+            Self::Remote(error) => Some(discriminant(&error.problem)),
+            _ => None,
+        };
+        Kind(discriminant(self), problem)
+    }
+
     /// What a log that is not in order means to whoever needs it to be.
     pub(super) fn refusal(survey: Survey) -> Self {
         match survey {
@@ -184,4 +198,21 @@ pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SyncError> + Send + 'static,
 ) -> Result<T, SyncError> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(SyncError::Lost))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_of_one_kind_may_have_many_words() {
+        let remote = |place: &str, problem: Problem| {
+            SyncError::from(RemoteError { action: "uploading", place: place.to_owned(), problem }).kind()
+        };
+        let refused = |seconds| Problem::RefusedCredentials { pause: std::time::Duration::from_secs(seconds) };
+        assert_eq!(remote("https://h/a-1.age", Problem::Full), remote("https://h/b-2.age", Problem::Full));
+        assert_eq!(remote("https://h/", refused(60)), remote("https://h/", refused(59)));
+        assert_ne!(remote("https://h/", Problem::Full), remote("https://h/", Problem::Forbidden));
+        assert_ne!(SyncError::NoIdentity.kind(), SyncError::NoSigner.kind());
+    }
 }

@@ -71,8 +71,15 @@ impl Engine {
         Ok(found)
     }
 
-    pub(super) async fn list(&self) -> Result<Listing, SyncError> {
-        listing(self.remote.list().await).map_err(SyncError::Remote)
+    pub(super) async fn list(&mut self) -> Result<Listing, SyncError> {
+        let listing = listing(self.remote.list().await).map_err(SyncError::Remote)?;
+        let names = listing.keys().filter(|name| self.is_manifest(name));
+        self.memory.generations = Some(names.count() as u64);
+        Ok(listing)
+    }
+
+    pub(super) fn is_manifest(&self, name: &str) -> bool {
+        matches!(ObjectName::parse(&self.position.stem, name), Some(ObjectName::Manifest { .. }))
     }
 
     /// A small object; `None` when there is none.

@@ -47,7 +47,7 @@ mod verify;
 pub use collect::{History, Inputs};
 pub use commit::{Committed, Outcome, Reason};
 pub use engine::{Access, Engine, Files, Places, Transfer, Watcher};
-pub use error::{Remedy, SyncError};
+pub use error::{Kind, Remedy, SyncError};
 pub use inbox::{Delivery, Letter, Verdict};
 pub use look::{HeadCheck, Listed};
 pub use lookout::Lookout;

@@ -32,6 +32,8 @@ pub struct Notebook {
     pub history_at: Option<DateTime<Utc>>,
     /// When a whole generation was last opened and verified here.
     pub drilled_at: Option<DateTime<Utc>>,
+    /// When that last failed, for a reason that lies in the backup or its keys.
+    pub drill_failed_at: Option<DateTime<Utc>>,
     /// How often the server's validators and the digest of the head disagreed.
     pub disagreements: u64,
     /// What the server proved to do, and where that was.
@@ -46,6 +48,12 @@ impl Notebook {
     /// The notes of a data directory; new ones where there are none that can be read.
     pub fn load(datadir: &Path) -> Self {
         fs::read(Self::file(datadir)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    /// The last drill, and whether the generation was sound.
+    pub fn last_drill(&self) -> Option<(DateTime<Utc>, bool)> {
+        let passed = self.drilled_at.map(|at| (at, true));
+        passed.max(self.drill_failed_at.map(|at| (at, false)))
     }
 
     pub(super) fn save(&self, datadir: &Path) -> Result<(), SyncError> {
@@ -78,6 +86,19 @@ mod tests {
         assert_eq!(notebook.month, Month { month: 202_611, sent: 15, received: 1 });
         notebook.count(at("2026-12-01T00:00:00Z"), 2, 0);
         assert_eq!(notebook.month, Month { month: 202_612, sent: 2, received: 0 });
+    }
+
+    #[test]
+    fn the_last_drill_is_the_later_one() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().ok();
+        let (early, late) = (at("2026-11-01T00:00:00Z"), at("2026-11-02T00:00:00Z"));
+        let last = |drilled_at, drill_failed_at| {
+            Notebook { drilled_at, drill_failed_at, ..Notebook::default() }.last_drill()
+        };
+        assert_eq!(last(None, None), None);
+        assert_eq!(last(early, late), late.map(|at| (at, false)));
+        assert_eq!(last(late, early), late.map(|at| (at, true)));
+        assert_eq!(last(early, None), early.map(|at| (at, true)));
     }
 
     #[test]

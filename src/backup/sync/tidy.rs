@@ -28,8 +28,12 @@ impl Engine {
         }
         let mut deleted = 0;
         for name in names {
+            let is_manifest = self.is_manifest(&name);
             self.remote.delete(&name).await?;
             deleted += 1;
+            if let Some(generations) = self.memory.generations.as_mut().filter(|_| is_manifest) {
+                *generations = generations.saturating_sub(1);
+            }
             if self.position.uploads.contains(&name) {
                 let mut position = self.position.clone();
                 position.uploads.retain(|upload| *upload != name);

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use chrono::Utc;
 
 use super::engine::Engine;
-use super::error::{SyncError, blocking};
+use super::error::{Remedy, SyncError, blocking};
 use super::scratch::Scratch;
-use crate::backup::log::Head;
+use crate::backup::log::{Head, Problem};
 use crate::backup::manifest::Generation;
-use crate::backup::place::{Limits, Sealed, Staging};
+use crate::backup::place::{Limits, RestoreError, Sealed, Staging};
 
 /// How far a generation was verified; each level includes the ones before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +51,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`SyncError::Empty`] when there is none, and everything that says nothing about the backup, such as a server that cannot be
-    /// reached, or a missing identity.
+    /// reached, a full disk here, or a missing or wrong key.
     pub async fn verify(&mut self, level: Level) -> Result<Vec<Verification>, SyncError> {
         let verified = self.verify_all(level).await;
         self.note(Utc::now());
@@ -61,6 +61,9 @@ impl Engine {
     /// Restores the newest generation into a scratch folder and removes it again.
     pub async fn drill(&mut self) -> Result<Generation, SyncError> {
         let drilled = self.drill_newest().await;
+        if drilled.as_ref().is_err_and(|error| error.remedy() != Remedy::Wait) {
+            self.notebook.drill_failed_at = Some(Utc::now());
+        }
         self.note(Utc::now());
         drilled
     }
@@ -102,6 +105,9 @@ impl Engine {
                         result
                     }
                 }
+                Err(Problem::Untrusted(key)) if is_newest => {
+                    return Err(SyncError::Untrusted { name: generation.name, key });
+                }
                 Err(problem) => Err(problem.to_string()),
             };
             all.push(Verification { name: generation.name, generation: generation.generation, result });
@@ -113,6 +119,7 @@ impl Engine {
     async fn judge(&mut self, head: &Head, level: Level) -> Result<Result<Level, String>, SyncError> {
         match self.verify_one(head, level).await {
             Ok(()) => Ok(Ok(level)),
+            Err(error @ SyncError::Restore(RestoreError::WrongKey | RestoreError::Disk { .. })) => Err(error),
             Err(error @ (SyncError::Damaged { .. } | SyncError::Restore(_))) => Ok(Err(error.to_string())),
             Err(error) => Err(error),
         }

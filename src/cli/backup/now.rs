@@ -15,7 +15,7 @@ pub(super) async fn run(cli: &Cli) -> Result<Exit, CliError> {
     let mut desk = Desk::own(cli)?;
     desk.must_have_ledger()?;
     let inputs = desk.inputs(History::WhenDue);
-    let outcome = desk.engine.commit(&inputs, Reason::Command).await.map_err(|error| explain(&error))?;
+    let outcome = desk.engine.commit_seen(&inputs, Reason::Command).await.map_err(|error| explain(&error))?;
     tell(cli, &outcome)
 }
 

@@ -10,20 +10,32 @@ use tracing::{error, info, warn};
 use super::condition;
 use super::handle::{InForce, Order, Report};
 use super::ownership::Ownership;
-use super::timetable::{Due, Pace, Timetable};
+use super::timetable::{Due, Failure, Pace, Timetable};
 use crate::backup::log::{Hold, Keep, Survey};
-use crate::backup::sync::{Engine, History, Inputs, Outcome, Reason, Remedy, Resolved, SyncError, explain};
+use crate::backup::sync::{Engine, History, Inputs, Kind, Outcome, Reason, Remedy, Resolved, SyncError, explain};
 use crate::config::Backup;
 use crate::daemon::backup_setup;
-use crate::kernel::status::{BackupResult, BackupRole, BackupStatus, Check, Restored};
+use crate::kernel::status::{BackupResult, BackupRole, BackupStatus, Restored};
 use crate::ledger::LedgerHandle;
 
 /// The first drill comes that long after the start: a daemon that restarts every day would never try one otherwise.
 const FIRST_DRILL: Duration = Duration::from_hours(1);
 
 fn first_drill(engine: &Engine, every: Duration) -> Duration {
-    let last = engine.notebook().drilled_at.and_then(|at| (Utc::now() - at).to_std().ok());
-    last.map_or(FIRST_DRILL, |ago| every.saturating_sub(ago).max(FIRST_DRILL))
+    let passed = engine.notebook().last_drill().filter(|(_, passed)| *passed);
+    let ago = passed.and_then(|(at, _)| (Utc::now() - at).to_std().ok());
+    ago.map_or(FIRST_DRILL, |ago| every.saturating_sub(ago).max(FIRST_DRILL))
+}
+
+/// What a look at the server brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// What was left there.
+    Ours,
+    /// Nothing: it could not be asked.
+    Nothing,
+    /// What needs a person, or a later process.
+    Others,
 }
 
 /// The task.
@@ -31,6 +43,8 @@ pub(super) struct Actor {
     pub(super) engine: Engine,
     pub(super) status: BackupStatus,
     timetable: Timetable,
+    /// The trouble that was told last, until something works again.
+    told: Option<Kind>,
     pub(super) reports: mpsc::Sender<Report>,
     configuration: watch::Receiver<InForce>,
     ledger: LedgerHandle,
@@ -52,7 +66,7 @@ impl Actor {
             Pace { interval: settings.interval, min_gap: settings.min_gap, drill: can_open.then_some(settings.drill) };
         let timetable = Timetable::new(pace, Instant::now(), first_drill(&engine, settings.drill));
         let status = condition::first(&engine, BackupRole::Holder, restored);
-        Self { engine, status, timetable, reports, configuration, ledger, ownership }
+        Self { engine, status, timetable, told: None, reports, configuration, ledger, ownership }
     }
 
     pub(super) async fn work(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
@@ -99,9 +113,8 @@ impl Actor {
         match due {
             Due::Commit(reason) => drop(self.commit(reason).await),
             Due::Look => {
-                let goes_on = self.look().await;
                 // What nobody announced, such as a session that Telegram moved to another data centre.
-                if goes_on && self.status.conflict.is_none() {
+                if self.look().await == Seen::Ours && self.timetable.may_commit(Instant::now()) {
                     drop(self.commit(Reason::Interval).await);
                 }
                 self.read_inbox().await;
@@ -127,7 +140,10 @@ impl Actor {
         // The whole history takes longer than the grace time may last.
         let history = if reason == Reason::Stop { History::Leave } else { History::WhenDue };
         let inputs = self.inputs(history).await;
-        let ended = self.engine.commit(&inputs, reason).await;
+        let ended = match reason {
+            Reason::Command => self.engine.commit_seen(&inputs, reason).await,
+            _ => self.engine.commit(&inputs, reason).await,
+        };
         let now = Instant::now();
         let (result, answer) = match ended {
             Ok(Outcome::Committed(committed)) => {
@@ -147,17 +163,33 @@ impl Actor {
                 (BackupResult::Unchanged, Ok("nothing has changed since the newest generation".to_owned()))
             }
             Err(error) => {
-                self.timetable.failed(unsaved, now);
+                let failure = match error.remedy() {
+                    Remedy::Configure | Remedy::Repair => Failure::Lasting,
+                    Remedy::Wait | Remedy::Decide | Remedy::NothingThere => Failure::Passing,
+                };
+                self.timetable.failed(failure, unsaved, now);
                 let result = self.failed(&error).await;
                 (result, Err(error))
             }
         };
         *self.status.totals.attempts.entry(result).or_default() += 1;
-        if answer.is_ok() {
-            condition::saved(&mut self.status, Utc::now(), !self.timetable.is_unsaved());
+        match result {
+            BackupResult::Committed => self.works(),
+            // Only the server can say whether what was left there is there still.
+            BackupResult::Unchanged if matches!(reason, Reason::Interval | Reason::Command) => self.works(),
+            BackupResult::Unchanged if !self.timetable.is_unsaved() => self.status.unsaved_since = None,
+            _ => {}
         }
         self.tell().await;
         answer
+    }
+
+    /// The server has what is here.
+    fn works(&mut self) {
+        if self.told.take().is_some() {
+            info!("the backup works again");
+        }
+        condition::saved(&mut self.status, Utc::now(), !self.timetable.is_unsaved());
     }
 
     pub(super) async fn failed(&mut self, error: &SyncError) -> BackupResult {
@@ -166,7 +198,7 @@ impl Actor {
             return BackupResult::Conflict;
         }
         let text = error.to_string();
-        if self.status.error.as_ref() != Some(&text) {
+        if self.told.replace(error.kind()) != Some(error.kind()) {
             error!(error = %text, "the backup failed; it is tried again, and sign-ins go on");
         }
         self.status.error = Some(text);
@@ -182,28 +214,35 @@ impl Actor {
         self.status.conflict = Some(advice);
     }
 
-    /// Asks for the head. `false`: a later process was seen.
-    async fn look(&mut self) -> bool {
+    /// Asks for the head.
+    async fn look(&mut self) -> Seen {
         let checked = self.engine.head_check().await;
         self.timetable.looked(Instant::now());
-        match checked {
+        let seen = match checked {
             Ok(check) => {
                 if let Hold::Superseded(_) = check.hold {
                     self.ownership.look();
-                    return false;
+                    return Seen::Others;
                 }
                 match &check.survey {
-                    Survey::Head(_) | Survey::Landed(_) => self.status.conflict = None,
-                    Survey::Empty if self.engine.position().committed.is_none() => {}
-                    other => self.conflict(explain::survey(other)).await,
+                    Survey::Head(_) | Survey::Landed(_) => {
+                        self.status.conflict = None;
+                        Seen::Ours
+                    }
+                    Survey::Empty if self.engine.position().committed.is_none() => Seen::Ours,
+                    other => {
+                        self.conflict(explain::survey(other)).await;
+                        Seen::Others
+                    }
                 }
             }
             Err(error) => {
                 self.failed(&error).await;
+                Seen::Nothing
             }
-        }
+        };
         self.tell().await;
-        true
+        seen
     }
 
     async fn superseded(&mut self) {
@@ -221,7 +260,7 @@ impl Actor {
             Resolved::Nothing => "both sides agree",
             Resolved::Committed(_) | Resolved::Restored { .. } => "what is here is the newest generation now",
         };
-        condition::saved(&mut self.status, Utc::now(), true);
+        self.works();
         self.tell().await;
         Ok(answer.to_owned())
     }
@@ -229,26 +268,21 @@ impl Actor {
     async fn drill(&mut self) {
         let tried = self.engine.drill().await;
         self.timetable.drilled(Instant::now());
-        let passed = match tried {
-            Ok(generation) => {
-                info!(
-                    generation = generation.number(),
-                    "the newest generation was restored into a scratch folder: it is sound"
-                );
-                true
-            }
+        match tried {
+            Ok(generation) => info!(
+                generation = generation.number(),
+                "the newest generation was restored into a scratch folder: it is sound"
+            ),
             // That says nothing about the backup.
             Err(error) if error.remedy() == Remedy::Wait => {
+                self.timetable.drill_in(FIRST_DRILL, Instant::now());
                 self.failed(&error).await;
-                return;
             }
             Err(error) => {
                 let reason = format!("the backup could not be restored in a drill: {error}");
                 let _ = self.reports.send(Report::Alarm { kind: "drill_failed", reason }).await;
-                false
             }
-        };
-        self.status.drill = Some(Check { at: Utc::now(), passed });
+        }
         self.tell().await;
     }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::backup::sync::Engine;
-use crate::kernel::status::{BackupRole, BackupStatus, Requests, Restored};
+use crate::kernel::status::{BackupRole, BackupStatus, Check, Requests, Restored};
 
 /// What the engine knows of itself; the rest of `status` stays.
 pub(super) fn refresh(status: &mut BackupStatus, engine: &Engine) {
@@ -11,7 +11,9 @@ pub(super) fn refresh(status: &mut BackupStatus, engine: &Engine) {
     let committed = position.committed.as_ref().map(|committed| &committed.manifest);
     status.generation = committed.map(|manifest| manifest.generation.number());
     status.last_size_bytes = committed.map(|manifest| manifest.parts().map(|(_, part)| part.size).sum());
+    status.generations = engine.generations_listed().or(status.generations);
     let notebook = engine.notebook();
+    status.drill = notebook.last_drill().map(|(at, passed)| Check { at, passed });
     status.server = notebook.probed.as_ref().map(|(_, proved)| proved.level().sentence().to_owned());
     status.month_bytes = notebook.month.sent + notebook.month.received;
     let traffic = engine.traffic();

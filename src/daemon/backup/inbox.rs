@@ -10,7 +10,7 @@ use crate::kernel::status::BackupRole;
 
 impl Actor {
     pub(super) async fn read_inbox(&mut self) {
-        if self.engine.keys().identity.is_none() || self.status.role != BackupRole::Holder {
+        if self.status.role != BackupRole::Holder {
             return;
         }
         let letters = match self.engine.inbox_poll().await {

@@ -12,8 +12,20 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// Whoever pushes something waits for the answer.
 const INBOX_EVERY: Duration = Duration::from_mins(1);
 
-/// After the first failure; doubled up to the interval.
+/// After the first failure; doubled from there.
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
+
+/// Longest pause after failures that only a person can end, such as a full disk or a forbidden folder.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
+/// Whether time alone may end a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// It may: there are pauses up to the interval.
+    Passing,
+    /// It will not: there are pauses up to [`LONGEST_PAUSE`], so that nobody is hammered.
+    Lasting,
+}
 
 /// Something that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,9 +123,18 @@ impl Timetable {
         }
     }
 
+    /// Whether no failure asks for patience.
+    pub(super) fn may_commit(&self, now: Instant) -> bool {
+        self.pause.is_none_or(|(_, until)| until <= now)
+    }
+
     /// It is not; `unsaved` is what [`Timetable::begins`] gave.
-    pub(super) fn failed(&mut self, unsaved: Option<(Reason, Instant)>, now: Instant) {
-        let pause = self.pause.map_or(FIRST_PAUSE, |(pause, _)| pause * 2).min(self.pace.interval.max(FIRST_PAUSE));
+    pub(super) fn failed(&mut self, failure: Failure, unsaved: Option<(Reason, Instant)>, now: Instant) {
+        let longest = match failure {
+            Failure::Passing => self.pace.interval.max(FIRST_PAUSE),
+            Failure::Lasting => self.pace.interval.max(LONGEST_PAUSE),
+        };
+        let pause = self.pause.map_or(FIRST_PAUSE, |(pause, _)| pause * 2).min(longest);
         self.pause = Some((pause, now + pause));
         self.unsaved = self.unsaved.or(unsaved);
     }
@@ -132,6 +153,11 @@ impl Timetable {
     /// A restore was tried.
     pub(super) fn drilled(&mut self, now: Instant) {
         self.drill = self.pace.drill.map(|every| now + every);
+    }
+
+    /// It could not be tried, and is in a while.
+    pub(super) fn drill_in(&mut self, wait: Duration, now: Instant) {
+        self.drill = self.pace.drill.map(|every| now + every.min(wait));
     }
 }
 
@@ -170,13 +196,19 @@ mod tests {
         let mut pauses = Vec::new();
         for _ in 0..7 {
             let unsaved = table.begins();
-            table.failed(unsaved, now);
-            assert!(table.is_unsaved());
+            table.failed(Failure::Passing, unsaved, now);
+            assert!(table.is_unsaved() && !table.may_commit(now));
             let pause = table.pause.map_or(Duration::ZERO, |(_, until)| until - now);
             pauses.push(pause.as_secs());
             now += pause;
+            assert!(table.may_commit(now));
         }
         assert_eq!(pauses, [15, 30, 60, 120, 240, 300, 300]);
+        for _ in 0..6 {
+            table.failed(Failure::Lasting, None, now);
+        }
+        assert!(table.is_unsaved());
+        assert_eq!(table.pause.map(|(_, until)| until - now), Some(LONGEST_PAUSE));
         table.begins();
         table.succeeded(true, now);
         assert!(!table.is_unsaved());
@@ -204,6 +236,8 @@ mod tests {
         let at = now + Duration::from_hours(1);
         table.looked(at);
         assert_eq!(table.next(), (at, Due::Drill));
+        table.drill_in(Duration::from_secs(1), at);
+        assert_eq!(table.next(), (at + Duration::from_secs(1), Due::Drill));
         table.drilled(at);
         assert_ne!(table.next().1, Due::Drill);
     }

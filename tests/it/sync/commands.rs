@@ -107,6 +107,66 @@ async fn the_key_is_printed_as_age_reads_it_and_made_where_there_is_none() {
 }
 
 #[tokio::test]
+async fn the_file_that_was_printed_is_an_identity() {
+    let server = server().await;
+    let (host, other) = (Host::used(&server.url()), Host::used(&server.url()));
+    host.write_workdir("version = 1\n");
+    let printed = host.tgsignd(&["backup", "key"]).ends().await.success();
+    let file = host.write_secret("identity", &printed);
+    let recipient = printed.lines().find_map(|line| line.strip_prefix("# recipient: ")).unwrap();
+    let settings = |recipient: &str| {
+        format!(
+            "version = 1\n[backup]\nurl = \"{}\"\nusername = \"alice\"\npassword = \"{PASSWORD}\"\nremote_path = \
+             \"/backup/\"\nrecipients = [\"{recipient}\"]\nidentity = {{ file = \"{}\" }}\n",
+            server.url(),
+            file.display()
+        )
+    };
+    host.write_workdir(&settings(recipient));
+    assert!(host.tgsignd(&["backup", "key"]).ends().await.success().contains(recipient));
+    host.tgsignd(&["backup", "now"]).ends().await.success();
+    assert!(host.tgsignd(&["backup", "verify", "--read-data"]).ends().await.success().contains("decrypted"));
+    let empty = Host::empty(&server.url(), KEY);
+    empty.write_workdir(&settings(recipient));
+    empty.tgsignd(&["backup", "restore"]).ends().await.success();
+    assert_eq!(empty.sessions(), host.sessions());
+
+    // Nobody could open here what would be sealed.
+    let stranger = other.tgsignd(&["backup", "key"]).ends().await.success();
+    let stranger = stranger.lines().find_map(|line| line.strip_prefix("# recipient: ")).unwrap();
+    host.write_workdir(&settings(stranger));
+    for command in [&["backup", "now"][..], &["check", "--resolve"]] {
+        host.tgsignd(command).ends().await.fails_with(78, &["identity opens nothing that is sealed", recipient]);
+    }
+}
+
+#[tokio::test]
+async fn nothing_changed_is_said_only_when_the_server_has_it_still() {
+    let server = server().await;
+    let host = Host::used(&server.url());
+    host.tgsignd(&["backup", "now"]).ends().await.success();
+    let said = host.tgsignd(&["backup", "now"]).ends().await.success();
+    assert!(said.contains("Nothing changed"), "{said}");
+    for file in server.files() {
+        server.remove(&file);
+    }
+    host.tgsignd(&["backup", "now"]).ends().await.fails_with(1, &["our newest generation is gone", "backup resolve"]);
+    drop(server);
+    host.tgsignd(&["backup", "now"]).ends().await.fails_with(75, &["cannot be reached"]);
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_no_damage() {
+    let server = server().await;
+    let host = Host::used(&server.url());
+    host.tgsignd(&["backup", "now"]).ends().await.success();
+    let wrong = Host::empty(&server.url(), "another text of more than 32 bytes");
+    for arguments in [&["backup", "verify"][..], &["backup", "verify", "--read-data"]] {
+        wrong.tgsignd(arguments).ends().await.fails_with(78, &["not trusted here"]);
+    }
+}
+
+#[tokio::test]
 async fn a_container_with_variables_only_restores() {
     let server = server().await;
     let host = Host::used(&server.url());

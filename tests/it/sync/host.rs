@@ -130,6 +130,12 @@ impl Host {
         self.engine = engine(&self.url, &self.key, self.folder.path(), Access::Owner).unwrap();
     }
 
+    /// An engine for the actor of a daemon, and settings with this interval.
+    pub(super) fn of_daemon(&self, interval: Duration) -> (Engine, Backup) {
+        let engine = engine(&self.url, &self.key, self.folder.path(), Access::Owner).unwrap();
+        (engine, Backup { interval, min_gap: interval, drill: Duration::from_hours(1), ..settings() })
+    }
+
     /// An engine that only looks.
     pub(super) fn reader(&self) -> Engine {
         engine(&self.url, &self.key, self.folder.path(), Access::Reader).unwrap()
@@ -145,6 +151,14 @@ impl Host {
 
     pub(super) fn write_workdir(&self, text: &str) {
         fs::write(self.folder.path().join("w/tgsignd.toml"), text).unwrap();
+    }
+
+    /// A file that only its owner reads, beside the workdir.
+    pub(super) fn write_secret(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        file
     }
 
     pub(super) fn sign_in(&self, account: &str, user_id: i64) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use tgsignd::backup::manifest::LARGEST_LETTER;
 use tgsignd::backup::place::Only;
 use tgsignd::backup::sync::{Delivery, RestoreOrder, SyncError, Verdict};
 
@@ -58,10 +59,11 @@ async fn what_is_old_copied_or_from_a_stranger_is_unusable_and_answered() {
     server.write(&path, &sealed);
     server.write("backup/tgsignd-i-workdir-0123456789ab.age", &sealed);
     server.write("backup/tgsignd-i-session-0123456789ac.age", b"age-encryption.org/v1\nnonsense");
+    server.write("backup/tgsignd-i-session-0123456789ad.age", &vec![0; LARGEST_LETTER + (2 << 20)]);
     let mut stranger = Host::empty(&server.url(), "another text of more than 32 bytes");
     stranger.engine.push_workdir(&workdir()).await.unwrap();
     let letters = daemon.engine.inbox_poll().await.unwrap();
-    assert_eq!(letters.len(), 4);
+    assert_eq!(letters.len(), 5);
     let mut reasons: Vec<String> = Vec::new();
     for letter in &letters {
         let Delivery::Unusable(why) = &letter.delivery else { panic!("{letter:?}") };

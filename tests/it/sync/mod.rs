@@ -1,5 +1,6 @@
 //! The engine of the backup and its commands, with real data directories, on every simulated server and the real ones.
 
+mod actor;
 mod commands;
 mod host;
 mod hostile;
