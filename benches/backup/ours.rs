@@ -95,18 +95,11 @@ async fn unchanged(engine: &mut Engine, order: &Order, ledger: &LedgerHandle) {
 async fn open(order: &Order, ledger: &LedgerHandle) -> Engine {
     let inline = |text: &str| SecretRef::Inline(Secret::new(text.to_owned()));
     let settings = Backup {
-        url: order.url.clone(),
-        allow_http: false,
         credentials: Some(WebdavCredentials { username: "alice".to_owned(), password: inline(PASSWORD) }),
         remote_path: "/backup/".to_owned(),
-        ca: None,
-        interval: Duration::from_mins(5),
-        min_gap: Duration::from_mins(1),
-        keys: BackupKeys::Derived(inline(KEY)),
-        trusted: vec![],
         level: order.level,
         keep: Keep { last: 3, daily: 0, weekly: 0 },
-        drill: Duration::from_hours(24),
+        ..Backup::at(order.url.clone(), BackupKeys::Derived(inline(KEY)))
     };
     let secret = |text: &str| Some(Secret::new(text.to_owned()));
     let secrets = Secrets { password: secret(PASSWORD), key: secret(KEY), certificates: None };

@@ -18,7 +18,7 @@ use super::digest::Sha256Digest;
 use super::formats::Formats;
 use super::keys::Recipients;
 use super::log::NewPart;
-use super::member::Member;
+use super::member::{MOST_MEMBERS, Member};
 
 /// Of every member, because when a file was changed is nothing that a restore needs: 2006-07-24 UTC, which no tar takes for an
 /// error, as it does with 1970.
@@ -49,6 +49,9 @@ pub enum SealError {
         /// What is wrong.
         why: String,
     },
+    /// More than is unpacked again.
+    #[error("{0} sessions and files of the workdir are more than a backup holds ({MOST_MEMBERS}); join some files")]
+    TooMany(usize),
     /// The archive cannot be written.
     #[error("the archive {}: {cause}", file.display())]
     Archive {
@@ -204,6 +207,9 @@ impl Contents {
         level: u32,
         into: &Path,
     ) -> Result<NewPart, SealError> {
+        if self.members.len() > MOST_MEMBERS {
+            return Err(SealError::TooMany(self.members.len()));
+        }
         let content = self.digest(formats)?;
         let failed = |cause| SealError::Archive { file: into.to_owned(), cause };
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(into).map_err(failed)?;

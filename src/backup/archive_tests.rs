@@ -73,6 +73,17 @@ fn a_digest_changes_with_the_meaning_and_with_nothing_else() {
 }
 
 #[test]
+fn nothing_is_sealed_that_would_not_be_unpacked() {
+    let state = State::new();
+    let workdir: BTreeMap<String, Vec<u8>> =
+        (0..MOST_MEMBERS).map(|number| (format!("{number}.toml"), Vec::new())).collect();
+    let contents = Contents::core(&state.at("sessions"), &workdir, &state.at("copy.db"), &FirstLines).unwrap();
+    let refused = contents.seal(&FirstLines, &recipients(), 6, &state.at("core.age")).unwrap_err();
+    assert!(matches!(refused, SealError::TooMany(count) if count > MOST_MEMBERS), "{refused}");
+    assert!(!state.at("core.age").exists());
+}
+
+#[test]
 fn sealing_tells_what_was_written_and_never_writes_over_anything() {
     let state = State::new();
     let contents = state.core(&[("tgsignd.toml", "version = 1")]);

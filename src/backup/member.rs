@@ -17,6 +17,9 @@ pub enum Member {
     Workdir(String),
 }
 
+/// Most members of an archive: what is sealed has to be accepted when it is unpacked.
+pub const MOST_MEMBERS: usize = 100_000;
+
 const SESSIONS: &str = "sessions/";
 const SESSION_ENDING: &str = ".session";
 const LEDGER: &str = "state/state.db";

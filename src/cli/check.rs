@@ -83,8 +83,7 @@ fn report(
 /// Every secret that cannot be read, and what is wrong with the backup's when they can.
 fn unresolved(snapshot: &Snapshot) -> Vec<Unresolved> {
     let unreadable = secrets::try_all(snapshot).into_iter();
-    let mut found: Vec<_> =
-        unreadable.map(|(key, error)| Unresolved { key, message: error.to_string() }).collect();
+    let mut found: Vec<_> = unreadable.map(|(key, error)| Unresolved { key, message: error.to_string() }).collect();
     let is_told = found.iter().any(|unresolved| unresolved.key.starts_with(BACKUP));
     if let Some(Err(error)) = snapshot.backup.as_ref().filter(|_| !is_told).map(backup_setup::try_out) {
         let message = error.to_string();

@@ -11,9 +11,11 @@ use super::arguments::StatusArgs;
 use super::once::explain;
 use super::output::{json_line, print};
 use super::{Cli, CliError, Exit, Format, block_on, workdir};
-use crate::daemon::alone;
+use crate::daemon::alone::{self, AloneError};
 use crate::daemon::control::{Client, Reply, Request};
+use crate::daemon::datadir::DatadirError;
 use crate::kernel::status::{BackupRole, BackupStatus, Status, WatcherBackend, WatcherStatus};
+use crate::ledger::LockError;
 use crate::names::TaskName;
 use crate::script::Amount;
 
@@ -52,7 +54,15 @@ async fn find(cli: &Cli) -> Result<(bool, Status), CliError> {
         };
     }
     let snapshot = Arc::new(workdir::snapshot(cli)?);
-    let status = alone::status(&datadir, snapshot).await.map_err(|error| explain(&error))?;
+    let status = alone::status(&datadir, snapshot).await.map_err(|error| match error {
+        AloneError::Datadir(DatadirError::Locked(LockError::Held { holder, .. })) => {
+            let message = format!(
+                "{holder} has the data directory and does not answer: a daemon that starts or stops; its log says what it waits for"
+            );
+            CliError::new(Exit::TryAgain, message)
+        }
+        other => explain(&other),
+    })?;
     Ok((false, status))
 }
 

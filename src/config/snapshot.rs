@@ -222,6 +222,26 @@ pub struct Backup {
     pub drill: Duration,
 }
 
+impl Backup {
+    /// A backup on a server that asks for no password, with what applies where nothing is said.
+    pub fn at(url: String, keys: BackupKeys) -> Self {
+        Self {
+            url,
+            allow_http: false,
+            credentials: None,
+            remote_path: "/tgsignd/".to_owned(),
+            ca: None,
+            interval: Duration::from_mins(5),
+            min_gap: Duration::from_mins(1),
+            keys,
+            trusted: Vec::new(),
+            level: 6,
+            keep: Keep::default(),
+            drill: Duration::from_hours(7 * 24),
+        }
+    }
+}
+
 /// User name and password of the WebDAV server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebdavCredentials {
@@ -254,6 +274,12 @@ pub struct Keep {
     pub daily: usize,
     /// The last one of a week (UTC, from Monday).
     pub weekly: usize,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self { last: 14, daily: 30, weekly: 12 }
+    }
 }
 
 /// How long things are kept.

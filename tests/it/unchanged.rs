@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tgsignd::backup::formats::Formats;
@@ -122,18 +121,11 @@ fn at(hour: i64) -> DateTime<Utc> {
 async fn open(datadir: &Path, server: &Server, files: &Arc<Counting>, ledger: &LedgerHandle) -> Engine {
     let inline = |text: &str| SecretRef::Inline(Secret::new(text.to_owned()));
     let settings = Backup {
-        url: server.url(),
-        allow_http: false,
         credentials: Some(WebdavCredentials { username: "alice".to_owned(), password: inline("hunter2") }),
         remote_path: "/backup/".to_owned(),
-        ca: None,
-        interval: Duration::from_mins(5),
-        min_gap: Duration::from_mins(1),
-        keys: BackupKeys::Derived(inline(KEY)),
-        trusted: vec![],
         level: 1,
         keep: Keep { last: 3, daily: 0, weekly: 0 },
-        drill: Duration::from_hours(24),
+        ..Backup::at(server.url(), BackupKeys::Derived(inline(KEY)))
     };
     let secret = |text: &str| Some(Secret::new(text.to_owned()));
     let secrets = Secrets { password: secret("hunter2"), key: secret(KEY), certificates: None };

@@ -121,6 +121,7 @@ fn verified(
     DirBuilder::new().mode(0o700).create(folder).map_err(RestoreError::disk(folder))?;
     let members = unpack(open(sealed.file, identity)?, folder, limits)?;
     let digest = Contents::unpacked(folder, members.clone()).digest(formats).map_err(|error| match error {
+        SealError::TooMany(count) => RestoreError::TooLarge(format!("{count} files")),
         SealError::Session { file, why } => RestoreError::Unusable { member: file.display().to_string(), why },
         SealError::File { file: path, cause } | SealError::Archive { file: path, cause } => {
             RestoreError::Disk { path, cause }

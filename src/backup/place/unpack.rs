@@ -13,7 +13,7 @@ use flate2::bufread::GzDecoder;
 use tar::{Archive, Entry, EntryType};
 
 use super::RestoreError;
-use crate::backup::member::Member;
+use crate::backup::member::{MOST_MEMBERS, Member};
 
 /// How much an archive may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +27,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Far above what a backup has: ten thousand files, 16 GiB, 16 MiB.
+    /// What a backup has at most, 16 GiB, 16 MiB.
     fn default() -> Self {
-        Self { entries: 10_000, bytes: 16 << 30, small_file: 16 << 20 }
+        Self { entries: MOST_MEMBERS, bytes: 16 << 30, small_file: 16 << 20 }
     }
 }
 

@@ -7,6 +7,9 @@ pub(super) fn problem_of(error: &reqwest::Error) -> Problem {
     if let Some(why) = distrust(error) {
         return Problem::Untrusted(why);
     }
+    if cause::<rustls::Error>(error).is_some_and(|error| matches!(error, rustls::Error::InvalidMessage(_))) {
+        return Problem::Unreachable("nobody speaks TLS there; https:// is for ports that do".to_owned());
+    }
     if error.is_connect() || error.is_builder() {
         Problem::Unreachable(deepest(error))
     } else {
@@ -16,10 +19,18 @@ pub(super) fn problem_of(error: &reqwest::Error) -> Problem {
 
 /// Why TLS refused the certificate, if that is what went wrong.
 fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    match cause(error)? {
+        rustls::Error::InvalidCertificate(why) => Some(why.to_string()),
+        _ => None,
+    }
+}
+
+/// The outermost cause of this type.
+fn cause<'a, E: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a E> {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref() {
-            return Some(why.to_string());
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
         }
         // An io::Error does not show what it is made of as its source.
         cause = match error.downcast_ref::<std::io::Error>() {

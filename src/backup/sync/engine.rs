@@ -17,7 +17,7 @@ use crate::backup::held::Held;
 use crate::backup::keys::SigningKey;
 use crate::backup::log::{Position, retention};
 use crate::backup::manifest::{Epoch, Generation, Nonce, Stem};
-use crate::backup::position;
+use crate::backup::position::{self, PositionError};
 use crate::backup::remote::{Answers, Object, ProbeReport, Progress, Remote, TrafficCounts};
 use crate::config::Backup;
 use crate::config::secret::Secret;
@@ -147,7 +147,12 @@ impl Engine {
             "" => Stem::default(),
             name => Stem::from_file_name(name),
         };
-        let position = position::load(&places.datadir, &place)?.unwrap_or_else(|| Position::new(place.clone(), stem));
+        let known = match position::load(&places.datadir, &place) {
+            // Who only looks may look anywhere.
+            Err(PositionError::OtherRemote { .. }) if access == Access::Reader => None,
+            known => known?,
+        };
+        let position = known.unwrap_or_else(|| Position::new(place.clone(), stem));
         let notebook = Notebook::load(&places.datadir);
         let applied = inbox::applied(&places.datadir);
         if let Some((at, capabilities)) = &notebook.probed
@@ -210,6 +215,14 @@ impl Engine {
     /// The address of the directory, without a password.
     pub fn place(&self) -> &str {
         self.remote.destination().directory()
+    }
+
+    /// That there is no backup. A `remote_path` that lacks its slash at the end looks for other names than a folder has.
+    pub fn empty(&self) -> SyncError {
+        SyncError::Empty(match self.remote.destination().stem() {
+            "" => self.place().to_owned(),
+            stem => format!("{}{stem}-… (remote_path names a file; a folder ends in /)", self.place()),
+        })
     }
 
     /// Where this data directory stands.

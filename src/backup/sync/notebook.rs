@@ -92,9 +92,8 @@ mod tests {
     fn the_last_drill_is_the_later_one() {
         let at = |text: &str| text.parse::<DateTime<Utc>>().ok();
         let (early, late) = (at("2026-11-01T00:00:00Z"), at("2026-11-02T00:00:00Z"));
-        let last = |drilled_at, drill_failed_at| {
-            Notebook { drilled_at, drill_failed_at, ..Notebook::default() }.last_drill()
-        };
+        let last =
+            |drilled_at, drill_failed_at| Notebook { drilled_at, drill_failed_at, ..Notebook::default() }.last_drill();
         assert_eq!(last(None, None), None);
         assert_eq!(last(early, late), late.map(|at| (at, false)));
         assert_eq!(last(late, early), late.map(|at| (at, true)));

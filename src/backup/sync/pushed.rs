@@ -1,9 +1,12 @@
-//! What a configuration from elsewhere may not do: enable programs, other data centres or another listener. What the local
-//! configuration has already, it may have as well.
+//! What a configuration from elsewhere may not do: enable programs, web pages, other data centres or another listener. What the
+//! local configuration has already, it may have as well.
+
+use std::collections::BTreeSet;
 
 use crate::config::Snapshot;
+use crate::script::{Host, Verb};
 
-/// What `theirs`, a valid configuration that was pushed or restored, enables and `ours`, the local one, does not. With no local
+/// What `theirs`, a valid configuration that was pushed, enables and `ours`, the local one, does not. With no local
 /// configuration nothing of it is allowed but the listener that is the default everywhere.
 pub fn forbidden(ours: Option<&Snapshot>, theirs: &Snapshot, default_listener: &crate::config::Listen) -> Vec<String> {
     let mut found = Vec::new();
@@ -19,7 +22,25 @@ pub fn forbidden(ours: Option<&Snapshot>, theirs: &Snapshot, default_listener: &
     if ours.map_or(default_listener, |ours| &ours.http.listen) != listen {
         found.push("[http] listen opens another listener".to_owned());
     }
+    let known = ours.map(pages).unwrap_or_default();
+    let pages = pages(theirs);
+    let new: BTreeSet<String> =
+        pages.iter().filter(|page| !known.contains(page)).map(|(host, _)| host.to_string()).collect();
+    if !new.is_empty() {
+        let hosts: Vec<String> = new.into_iter().collect();
+        found.push(format!("steps with `open` get web pages from this host: {}", hosts.join(", ")));
+    }
     found
+}
+
+/// The hosts whose pages tasks open, and whether they may be told who opens them.
+fn pages(snapshot: &Snapshot) -> BTreeSet<(&Host, bool)> {
+    let steps = snapshot.tasks.values().flat_map(|task| &task.script.steps);
+    let pages = steps.filter_map(|step| match &step.verb {
+        Verb::Open(_, page) => Some(page),
+        _ => None,
+    });
+    pages.flat_map(|page| page.hosts.iter().map(|host| (host, page.authorise))).collect()
 }
 
 /// What is forbidden, as an answer.
@@ -45,8 +66,11 @@ mod tests {
     #[test]
     fn nothing_is_enabled_from_elsewhere_that_is_not_here_already() {
         let plain = snapshot("");
+        let task = "[accounts.a]\n[tasks.t]\nschedule = '@daily'\ntimezone = 'UTC'\nchat = '@some_bot'\nsteps = [{ send = '/sign' }, \
+                    { open = '签到', hosts = ['sign.example.com'] }]";
         let default = plain.http.listen.clone();
         for (text, word) in [
+            (task, "`open` get web pages from this host: sign.example.com"),
             ("[ai]\ncommand = ['/bin/sh']", "command"),
             ("[http]\nlisten = '0.0.0.0:9464'\n", "listen"),
             ("[telegram]\ntest_data_centres = [{ id = 2, address = '127.0.0.1:1', key_seed = 'x' }]", "data_centres"),

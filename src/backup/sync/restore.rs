@@ -73,7 +73,7 @@ impl Engine {
     pub(super) async fn choose(&mut self, newest: &Survey, number: Option<Generation>) -> Result<Head, SyncError> {
         let Some(number) = number else {
             return match newest {
-                Survey::Empty => Err(SyncError::Empty(self.place().to_owned())),
+                Survey::Empty => Err(self.empty()),
                 Survey::Head(head) | Survey::Landed(head) | Survey::Foreign(head, _) => Ok(head.clone()),
                 other => Err(SyncError::refusal(other.clone())),
             };

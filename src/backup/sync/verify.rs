@@ -82,7 +82,7 @@ impl Engine {
         let listed = self.generations().await?;
         let newest = listed.first().map(|first| first.generation);
         if newest.is_none() {
-            return Err(SyncError::Empty(self.place().to_owned()));
+            return Err(self.empty());
         }
         let mut read: BTreeMap<String, Result<Level, String>> = BTreeMap::new();
         let mut all = Vec::new();

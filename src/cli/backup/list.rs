@@ -28,7 +28,7 @@ pub(super) async fn run(cli: &Cli) -> Result<Exit, CliError> {
     let mut desk = Desk::look(cli)?;
     let found = desk.engine.generations().await.map_err(|error| explain(&error))?;
     let Some(newest) = found.first() else {
-        return Err(explain(&SyncError::Empty(desk.engine.place().to_owned())));
+        return Err(explain(&desk.engine.empty()));
     };
     let rows: Vec<Row> = found.iter().map(|listed| row(listed, &desk.engine)).collect();
     match cli.format {

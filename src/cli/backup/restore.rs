@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::arguments::{Portion, RestoreArgs};
 use super::desk::{Desk, explain};
 use crate::backup::manifest::Generation;
-use crate::backup::place::Only;
+use crate::backup::place::{Only, Report};
 use crate::backup::sync::{Restoration, RestoreOrder, explain as words};
 use crate::cli::output::{json_line, print};
 use crate::cli::{Cli, CliError, Exit, Format};
@@ -31,7 +31,7 @@ pub(super) async fn run(cli: &Cli, arguments: &RestoreArgs) -> Result<Exit, CliE
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct Told<'a> {
     generation: u64,
     collected: chrono::DateTime<chrono::Utc>,
     sessions: Vec<&'a str>,
@@ -43,7 +43,7 @@ pub(super) fn tell(cli: &Cli, restored: &Restoration) -> Result<Exit, CliError> 
     let (manifest, report) = (&restored.head.manifest, &restored.report);
     let sessions: Vec<&str> = report.sessions.iter().map(crate::names::AccountName::as_str).collect();
     let text = match cli.format {
-        Format::Json => json_line(&Report {
+        Format::Json => json_line(&Told {
             generation: manifest.generation.number(),
             collected: manifest.time,
             sessions,
@@ -57,6 +57,9 @@ pub(super) fn tell(cli: &Cli, restored: &Restoration) -> Result<Exit, CliError> 
             }
             if report.ledger {
                 text.push_str("The ledger is in place; what ran after that time is decided by the chats' history.\n");
+            }
+            if *report == Report::default() {
+                text.push_str("It holds nothing of what was asked for.\n");
             }
             if let Some(workdir) = &report.workdir {
                 text.push_str(&format!("The workdir's files are in {}.\n", workdir.display()));

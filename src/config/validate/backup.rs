@@ -23,13 +23,6 @@ const REMOTE_PATH: &str = "TG_SIGNER_BACKUP_REMOTE_PATH";
 const INTERVAL: &str = "TG_SIGNER_BACKUP_INTERVAL_SECONDS";
 const ENCRYPTION_KEY: &str = "TG_SIGNER_BACKUP_ENCRYPTION_KEY";
 
-const DEFAULT_REMOTE_PATH: &str = "/tgsignd/";
-const DEFAULT_INTERVAL: Duration = Duration::from_mins(5);
-const DEFAULT_GAP: Duration = Duration::from_mins(1);
-const DEFAULT_DRILL: Duration = Duration::from_hours(7 * 24);
-const DEFAULT_LEVEL: u32 = 6;
-const DEFAULT_KEEP: Keep = Keep { last: 14, daily: 30, weekly: 12 };
-
 /// Bounds of `interval`, in seconds, as the table of keys has them for the file.
 const INTERVALS: std::ops::RangeInclusive<u64> = 10..=86_400;
 
@@ -92,19 +85,19 @@ pub(in crate::config) fn backup(
     let url = url.and_then(|(url, place)| address(&url, allow_http, place));
     let credentials = if wrong.credentials { None } else { credentials(parts.username, parts.password, place) };
     let keys = if wrong.keys { None } else { keys(parts.recipients, parts.identity, parts.encryption_key, place) };
+    let usual = Backup::at(url?, keys?);
     let backup = Backup {
-        url: url?,
         allow_http,
         credentials: credentials?,
-        remote_path: parts.remote_path.unwrap_or_else(|| DEFAULT_REMOTE_PATH.to_owned()),
+        remote_path: parts.remote_path.unwrap_or(usual.remote_path),
         ca: parts.ca,
-        interval: parts.interval.unwrap_or(DEFAULT_INTERVAL),
-        min_gap: parts.min_gap.unwrap_or(DEFAULT_GAP),
-        keys: keys?,
+        interval: parts.interval.unwrap_or(usual.interval),
+        min_gap: parts.min_gap.unwrap_or(usual.min_gap),
         trusted: parts.trusted.unwrap_or_default(),
-        level: parts.level.unwrap_or(DEFAULT_LEVEL),
-        keep: parts.keep.unwrap_or(DEFAULT_KEEP),
-        drill: parts.drill.unwrap_or(DEFAULT_DRILL),
+        level: parts.level.unwrap_or(usual.level),
+        keep: parts.keep.unwrap_or(usual.keep),
+        drill: parts.drill.unwrap_or(usual.drill),
+        ..usual
     };
     (!wrong.url && !wrong.other).then_some(Some(backup))
 }
@@ -246,10 +239,11 @@ fn keep(value: Value<'_>) -> Option<Keep> {
     let (last, daily, weekly) = (count("last"), count("daily"), count("weekly"));
     let sound = table.is_sound();
     table.finish();
+    let usual = Keep::default();
     let keep = Keep {
-        last: last.or_default(DEFAULT_KEEP.last)?,
-        daily: daily.or_default(DEFAULT_KEEP.daily)?,
-        weekly: weekly.or_default(DEFAULT_KEEP.weekly)?,
+        last: last.or_default(usual.last)?,
+        daily: daily.or_default(usual.daily)?,
+        weekly: weekly.or_default(usual.weekly)?,
     };
     sound.then_some(keep)
 }

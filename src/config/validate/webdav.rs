@@ -63,7 +63,9 @@ pub(super) fn remote_path(text: &str, place: Place<'_>) -> Option<String> {
             return Some(text.to_owned());
         }
         place.error_with_hint(
-            format!("{file:?} cannot begin the names of files: at most {LONGEST_STEM} of a-z A-Z 0-9 . _ -, no dot in front"),
+            format!(
+                "{file:?} cannot begin the names of files: at most {LONGEST_STEM} of a-z A-Z 0-9 . _ -, no dot in front"
+            ),
             format!("to name a folder, end it in a slash: \"{text}/\""),
         );
         return None;

@@ -75,12 +75,17 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     gzip.finish().expect("memory")
 }
 
+/// What a fuzzer begins with.
+pub fn seed() -> Vec<u8> {
+    gzip(&good())
+}
+
 /// The archive that changes are made to is good itself.
 ///
 /// # Panics
 /// When it is not.
 pub fn assert_good() {
     let folder = tempfile::tempdir().expect("a folder");
-    let members = place::unpack(&gzip(&good())[..], folder.path(), LIMITS).expect("a good archive");
+    let members = place::unpack(&seed()[..], folder.path(), LIMITS).expect("a good archive");
     assert_eq!(members.len(), 3);
 }

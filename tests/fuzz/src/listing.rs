@@ -15,7 +15,7 @@ const GOOD: &str = "<?xml version=\"1.0\"?><D:multistatus xmlns:D=\"DAV:\"><D:re
 /// Takes any bytes as a listing, and as changes of a good one: names that come out are single parts of paths, each one once.
 pub fn read(data: &[u8]) {
     let (path, answer) = data.split_at(data.len().min(8));
-    look(answer, &format!("/{}/", String::from_utf8_lossy(path)));
+    look(answer, &format!("/{}/", String::from_utf8_lossy(path).trim_end_matches('\0')));
     look(&edits::apply(GOOD.as_bytes(), data), "/dav/x/");
 }
 
@@ -27,6 +27,11 @@ fn look(answer: &[u8], directory: &str) {
         assert!(!name.is_empty() && !name.contains('/') && name != "." && name != "..", "{name:?}");
         assert!(names.insert(name), "{name:?} twice");
     }
+}
+
+/// What a fuzzer begins with: the directory's name, then the answer.
+pub fn seed() -> Vec<u8> {
+    [b"dav/x\0\0\0", GOOD.as_bytes()].concat()
 }
 
 /// The document that changes are made to is good itself.

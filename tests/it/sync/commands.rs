@@ -156,6 +156,26 @@ async fn nothing_changed_is_said_only_when_the_server_has_it_still() {
 }
 
 #[tokio::test]
+async fn who_only_looks_may_look_at_another_server() {
+    let (server, elsewhere) = (server().await, server().await);
+    let (host, other) = (Host::used(&server.url()), Host::used(&elsewhere.url()));
+    host.tgsignd(&["backup", "now"]).ends().await.success();
+    other.tgsignd(&["backup", "now"]).ends().await.success();
+    host.write_workdir(&other.workdir());
+    host.tgsignd(&["backup", "now"])
+        .ends()
+        .await
+        .fails_with(78, &["it belongs to the backup at", "move the file away"]);
+    for arguments in [&["backup", "probe"][..], &["backup", "list"], &["backup", "verify"]] {
+        host.tgsignd(arguments).ends().await.success();
+    }
+    let to = host.datadir().join("elsewhere");
+    host.tgsignd(&["backup", "restore", "--to", to.to_str().unwrap()]).ends().await.success();
+    host.write_workdir(&other.workdir().replace("/backup/", "/backup"));
+    host.tgsignd(&["backup", "list"]).ends().await.fails_with(1, &["/backup-…", "a folder ends in /"]);
+}
+
+#[tokio::test]
 async fn a_wrong_key_is_no_damage() {
     let server = server().await;
     let host = Host::used(&server.url());

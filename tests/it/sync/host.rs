@@ -41,20 +41,8 @@ pub(super) struct Host {
 }
 
 fn settings() -> Backup {
-    Backup {
-        url: "https://unused/".to_owned(),
-        allow_http: false,
-        credentials: None,
-        remote_path: "/backup/".to_owned(),
-        ca: None,
-        interval: Duration::from_mins(1),
-        min_gap: Duration::from_mins(1),
-        keys: BackupKeys::Derived(SecretRef::Inline(Secret::new(String::new()))),
-        trusted: Vec::new(),
-        level: 1,
-        keep: Keep { last: 3, daily: 0, weekly: 0 },
-        drill: Duration::from_mins(1),
-    }
+    let keys = BackupKeys::Derived(SecretRef::Inline(Secret::new(String::new())));
+    Backup { level: 1, keep: Keep { last: 3, daily: 0, weekly: 0 }, ..Backup::at("https://unused/".to_owned(), keys) }
 }
 
 fn engine(url: &str, key: &str, folder: &Path, access: Access) -> Result<Engine, SyncError> {
@@ -151,6 +139,10 @@ impl Host {
 
     pub(super) fn write_workdir(&self, text: &str) {
         fs::write(self.folder.path().join("w/tgsignd.toml"), text).unwrap();
+    }
+
+    pub(super) fn workdir(&self) -> String {
+        fs::read_to_string(self.folder.path().join("w/tgsignd.toml")).unwrap()
     }
 
     /// A file that only its owner reads, beside the workdir.

@@ -44,6 +44,13 @@ async fn a_server_is_believed_with_its_own_authority_and_with_no_other() {
 }
 
 #[tokio::test]
+async fn a_port_without_tls_is_told() {
+    let server = webdav_sim::Server::start(webdav_sim::profiles::APACHE).await.unwrap();
+    let error = trusting(&server.url().replace("http://", "https://"), None).list().await.unwrap_err();
+    assert!(error.is_transient() && error.to_string().contains("nobody speaks TLS there"), "{error}");
+}
+
+#[tokio::test]
 async fn a_whole_object_goes_to_a_real_server_and_back() {
     let Some(server) = WebdavServer::start(Kind::NginxTls).await else { return };
     let remote = trusting(&server.url(), Some(authority()));
