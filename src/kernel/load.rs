@@ -162,9 +162,8 @@ impl Kernel {
     /// The newest slot was run by an earlier process and not done: its deadline may still come. One that has passed adds nothing
     /// to the alarm there was.
     fn watch_what_failed(&mut self, now: DateTime<Utc>, id: PairId, position: Option<&Position>) {
-        let Some((last, last_slot)) = position.and_then(|position| position.last.as_ref().zip(position.last_slot)) else {
-            return;
-        };
+        let Some(position) = position else { return };
+        let Some((last, last_slot)) = position.last.as_ref().zip(position.last_slot) else { return };
         let was_run = matches!(last.outcome, Outcome::Failed | Outcome::Unknown | Outcome::Interrupted);
         let deadline = self.pairs.get(id).and_then(|pair| pair.task.timing.deadline_for(last_slot));
         if was_run && last.slot == last_slot && deadline > Some(now) {
