@@ -29,7 +29,7 @@ impl Running {
         let ledger = LedgerHandle::start(SqliteLedger::open(&file).unwrap(), &file).unwrap();
         let (engine, settings) = host.of_daemon(INTERVAL);
         let (handle, reports) = BackupHandle::start(engine, &settings, None, ledger);
-        handle.configured(Arc::new(Sources::default()), Duration::from_secs(60));
+        handle.configured(Arc::new(Sources::default()), Duration::from_mins(1));
         let mut running = Self { handle, reports };
         let status = running.status_when(|status| status.generation == Some(1)).await;
         assert_eq!((status.generations, status.error), (Some(1), None));
