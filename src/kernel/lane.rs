@@ -141,6 +141,13 @@ impl Lane {
         self.waiting.remove(&ticket).map(|waiting| *waiting.order)
     }
 
+    /// The order of a task leaves the queue if nothing was done for its slot. Whoever records something of a later slot records
+    /// this one first: the ledger's latest slot tells a process that comes after a crash where to go on.
+    pub(super) fn withdraw_unbegun(&mut self, task: &TaskName) -> Option<RunOrder> {
+        let waiting = self.waiting.get(self.tickets.get(task)?)?;
+        if waiting.order.work.is_first() { self.withdraw(task) } else { None }
+    }
+
     /// What a crash left of a task leaves the queue.
     pub(super) fn withdraw_cut_off(&mut self, task: &TaskName) -> Option<RunOrder> {
         let place = self.cut_off.iter().position(|waiting| waiting.order.key.task == *task)?;
