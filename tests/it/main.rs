@@ -35,6 +35,7 @@ mod secrets;
 mod simulation;
 mod state_files;
 mod sync;
+mod systemd;
 mod trial;
 mod unchanged;
 mod webdav;

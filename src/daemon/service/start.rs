@@ -114,7 +114,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     service.begin(accepted, refused).await?;
     info!(metrics = %front.address, workdir = %service.workdir.display(), "ready");
     systemd::ready();
-    systemd::status(&service.summary());
+    service.tell_systemd();
 
     let stopped = service.turn_until_stopped(&mut terminate, &mut interrupt, &mut hangup).await;
     if !matches!(stopped, Stopped::Superseded) {

@@ -47,7 +47,7 @@ impl Service {
         interrupt: &mut Signal,
         hangup: &mut Signal,
     ) -> Stopped {
-        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        let mut heartbeat = tokio::time::interval(systemd::pulse(HEARTBEAT));
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
         let ledger = self.datadir.ledger.clone();
         loop {
@@ -93,6 +93,7 @@ impl Service {
                     self.dirty = true;
                     self.measure();
                     systemd::watchdog();
+                    self.tell_systemd();
                 }
                 _ = housekeeping.tick() => self.tidy(),
                 () = tokio::time::sleep_until(publish_at), if self.dirty => self.publish(),
