@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, error, info, warn};
 
 use self::begin::{again, claim, kept, recall, take_up};
-use self::end::{End, judge, keep, no_connection, record, verdict};
+use self::end::{End, give_up, judge, keep, no_connection, record, verdict};
 use super::account::{Account, Ended, RunReply};
 use super::advice::Advice;
 use super::recorder::RunRecorder;
@@ -74,6 +74,7 @@ pub(super) async fn carry_out(account: &mut Account, order: RunOrder, reply: Opt
             RunReply::Refused("the daemon is stopping; the run will be taken up at its next start".to_owned())
         }
         Err(reason) => {
+            warn!(%reason, "nothing came of the order");
             let _ = account.shared.events.send(Event::Dropped { key });
             RunReply::Refused(reason)
         }
@@ -89,17 +90,26 @@ async fn execute(account: &mut Account, order: RunOrder) -> Result<Option<Ended>
         Work::Again { run_id, attempt, .. } => {
             let (run_id, number) = (run_id.clone(), *attempt);
             let history = recall(account, &run_id).await?;
-            again(order, run_id, number, &history)?
+            match kept(&history) {
+                Ok(kept) => again(order, number, kept, &history),
+                Err(reason) => return give_up(account, &history, reason).await,
+            }
         }
         Work::Review { run_id, left_behind: None, .. } => {
             let run_id = run_id.clone();
             let history = recall(account, &run_id).await?;
             Span::current().record("run_id", run_id.as_str());
-            return review(account, order, history).await;
+            return match kept(&history) {
+                Ok(kept) => review(account, order, kept, history).await,
+                Err(reason) => give_up(account, &history, reason).await,
+            };
         }
         Work::Review { left_behind: Some(history), .. } => {
             let history = (**history).clone();
-            take_up(order, &history)?
+            match kept(&history) {
+                Ok(kept) => take_up(order, kept, &history),
+                Err(reason) => return give_up(account, &history, reason).await,
+            }
         }
     };
     Span::current().record("run_id", attempt.run_id.as_str());
@@ -260,9 +270,13 @@ async fn history_says(
 }
 
 /// Reads the history of a run that ended `unknown`.
-async fn review(account: &mut Account, order: RunOrder, history: ClaimHistory) -> Result<Option<Ended>, String> {
+async fn review(
+    account: &mut Account,
+    order: RunOrder,
+    kept: Kept,
+    history: ClaimHistory,
+) -> Result<Option<Ended>, String> {
     let mut record = history.attempts.last().cloned().ok_or("nothing to read again")?;
-    let kept = kept(&history)?;
     let journal: Vec<_> = history
         .journal
         .iter()

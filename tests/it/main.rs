@@ -26,6 +26,7 @@ mod opening;
 mod output;
 mod owners;
 mod pages;
+mod panics;
 mod peers;
 mod proxy;
 mod reload;

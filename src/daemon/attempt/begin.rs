@@ -68,38 +68,27 @@ pub(super) fn kept(history: &ClaimHistory) -> Result<Kept, String> {
         .map_err(|error| format!("the script of run {} cannot be read: {error}", history.claim.run_id))
 }
 
-pub(super) fn again(order: RunOrder, run_id: RunId, number: u32, history: &ClaimHistory) -> Result<Attempt, String> {
-    let (kept, claimed_at) = (kept(history)?, history.claim.claimed_at);
+pub(super) fn again(order: RunOrder, number: u32, kept: Kept, history: &ClaimHistory) -> Attempt {
+    let (claimed_at, run_id) = (history.claim.claimed_at, history.claim.run_id.clone());
     let inherited = match order.task.retry.from {
         RetryFrom::Start => Vec::new(),
         RetryFrom::Step => inherited(history),
     };
     let since = inherited.first().map_or_else(Utc::now, |first| first.at);
     let journal = inherited.iter().map(|entry| entry.mark.clone()).collect();
-    Ok(Attempt {
-        order,
-        run_id,
-        number,
-        claimed_at,
-        kept,
-        journal,
-        since,
-        taken_up: false,
-        inherited,
-        uncertain: false,
-    })
+    Attempt { order, run_id, number, claimed_at, kept, journal, since, taken_up: false, inherited, uncertain: false }
 }
 
 /// What a crash left behind goes on where its journal ends.
-pub(super) fn take_up(order: RunOrder, history: &ClaimHistory) -> Result<Attempt, String> {
+pub(super) fn take_up(order: RunOrder, kept: Kept, history: &ClaimHistory) -> Attempt {
     let number = history.attempts.last().map_or(1, |last| last.attempt + 1);
     let entries: Vec<_> = history.journal.iter().filter(|entry| entry.attempt == number).collect();
     // What it went on with was written down again when it began, with the old times.
     let since = entries.first().map_or_else(Utc::now, |first| first.at);
     let journal = entries.iter().map(|entry| entry.mark.clone()).collect();
-    let (kept, claimed_at, run_id) = (kept(history)?, history.claim.claimed_at, history.claim.run_id.clone());
+    let (claimed_at, run_id) = (history.claim.claimed_at, history.claim.run_id.clone());
     warn!(run_id = %run_id, "taking up a run that was cut off");
-    Ok(Attempt {
+    Attempt {
         order,
         run_id,
         number,
@@ -110,5 +99,5 @@ pub(super) fn take_up(order: RunOrder, history: &ClaimHistory) -> Result<Attempt
         taken_up: true,
         inherited: Vec::new(),
         uncertain: false,
-    })
+    }
 }
