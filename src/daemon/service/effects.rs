@@ -35,14 +35,16 @@ impl Service {
                 });
             }
             Effect::Recover { account } => {
-                let (ledger, events) = (self.datadir.ledger.clone(), self.shared.events.clone());
+                let shared = Arc::clone(&self.shared);
                 self.chores.spawn(async move {
-                    let mut open = ledger.open_claims().await.unwrap_or_else(|error| {
-                        error!(%error, "what the account was doing cannot be read");
-                        Vec::new()
-                    });
-                    open.retain(|history| history.claim.key.account == account);
-                    let _ = events.send(Event::Recovered { account, open });
+                    let ask = || shared.ledger.open_claims();
+                    match insist(&shared.stop, &shared.events, Patience::Endless, ask).await {
+                        Ok(mut open) => {
+                            open.retain(|history| history.claim.key.account == account);
+                            let _ = shared.events.send(Event::Recovered { account, open });
+                        }
+                        Err(error) => error!(%error, %account, "what the account was doing cannot be read; the next start takes it up"),
+                    }
                 });
             }
             Effect::Delete { account, task, messages } => {

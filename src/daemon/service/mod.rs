@@ -18,6 +18,8 @@ mod effects;
 mod front;
 mod reload;
 mod start;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use std::collections::BTreeMap;

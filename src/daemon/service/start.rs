@@ -114,10 +114,10 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     service.begin(accepted, refused).await?;
     info!(metrics = %front.address, workdir = %service.workdir.display(), "ready");
     systemd::ready();
-    systemd::status(&service.summary());
+    service.tell_systemd();
 
     let stopped = service.turn_until_stopped(&mut terminate, &mut interrupt, &mut hangup).await;
-    if let Stopped::Signal = stopped {
+    if !matches!(stopped, Stopped::Superseded) {
         systemd::stopping();
     }
     let told = service.drain(&stopped, &mut terminate, &mut interrupt).await;
@@ -144,7 +144,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
 }
 
 /// Everything the loop owns, and the task that serves the control socket.
-async fn assemble(
+pub(super) async fn assemble(
     options: Options,
     log: Option<LogControl>,
     datadir: Datadir,
