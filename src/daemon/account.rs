@@ -178,7 +178,8 @@ impl Account {
 
     async fn perform(&mut self, job: Job) {
         match job {
-            Job::Run { order, reply } => {
+            Job::Run { order, after, reply } => {
+                after.recorded().await;
                 let span =
                     info_span!("run", run_id = tracing::field::Empty, task = %order.key.task, slot = %order.key.slot);
                 attempt::carry_out(self, *order, reply).instrument(span).await;

@@ -141,7 +141,7 @@ impl Service {
         }
         self.stop.send_replace(true);
         self.accounts.clear();
-        (self.not_run, self.keep) = (None, None);
+        (self.given_up, self.keep) = (None, None);
         let ended = async {
             while self.actors.join_next().await.is_some() {}
             while self.chores.join_next().await.is_some() {}
