@@ -127,9 +127,8 @@ impl Account {
     async fn work(mut self, mut queue: mpsc::UnboundedReceiver<Job>) {
         let mut stop = self.shared.stop.clone();
         let mut idle_since = Instant::now();
-        if self.is_always_connected() {
-            self.try_connect().await;
-        }
+        // Of an account that is always connected.
+        let (mut retry_at, mut pause) = (Instant::now(), FIRST_PAUSE);
         loop {
             let always = self.is_always_connected();
             tokio::select! {
@@ -150,13 +149,17 @@ impl Account {
                 Ok(()) = self.reach.changed() => {
                     self.close();
                     // Whoever signed in again sees at once that it works.
-                    if self.status.authorized.take() == Some(false) || self.is_always_connected() {
-                        self.try_connect().await;
+                    if self.status.authorized.take() == Some(false) {
+                        self.try_connect(FIRST_PAUSE).await;
                     }
+                    (retry_at, pause) = (Instant::now(), FIRST_PAUSE);
                 }
                 () = broken(self.connection.as_mut()), if self.connection.is_some() => self.close(),
                 () = tokio::time::sleep_until(idle_since + LINGER), if self.connection.is_some() && !always => self.close(),
-                () = tokio::time::sleep(LONGEST_PAUSE), if self.connection.is_none() && always => self.try_connect().await,
+                () = tokio::time::sleep_until(retry_at), if self.connection.is_none() && always => {
+                    pause = self.try_connect(pause).await;
+                    retry_at = Instant::now() + pause;
+                }
             }
         }
         self.close();
@@ -175,7 +178,8 @@ impl Account {
 
     async fn perform(&mut self, job: Job) {
         match job {
-            Job::Run { order, reply } => {
+            Job::Run { order, after, reply } => {
+                after.recorded().await;
                 let span =
                     info_span!("run", run_id = tracing::field::Empty, task = %order.key.task, slot = %order.key.slot);
                 attempt::carry_out(self, *order, reply).instrument(span).await;
@@ -203,10 +207,11 @@ impl Account {
         Ok(())
     }
 
-    async fn try_connect(&mut self) {
-        if let Err(error) = self.connect().await {
-            warn!(%error, "cannot connect");
-        }
+    /// Connects, and says how long to wait before that is tried again, if it has to be.
+    async fn try_connect(&mut self, pause: Duration) -> Duration {
+        let Err(error) = self.connect().await else { return FIRST_PAUSE };
+        warn!(%error, "cannot connect");
+        if error.is_final() { LONGEST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) }
     }
 
     /// Opens the connection unless it is open. Telegram is asked whether the session is still valid.

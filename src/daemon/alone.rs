@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::account::{self, AccountHandle, Job, RunReply, Shared};
 use super::datadir::{self, Datadir, DatadirError};
+use super::given_up::Before;
 use super::rehearsal::Rehearsal;
 use super::reload;
 use crate::ai::Budget;
@@ -69,7 +70,7 @@ pub async fn once(
         let Some(reach) = reach else { continue };
         let (handle, _) = AccountHandle::start(name.clone(), reach, Arc::clone(&shared), &mut actors);
         let (reply, answer) = mpsc::channel(1);
-        let _ = handle.give(Job::Run { order: Box::new(order), reply: Some(reply) });
+        let _ = handle.give(Job::Run { order: Box::new(order), after: Before::default(), reply: Some(reply) });
         waiting.push((name, handle, answer));
     }
     let mut replies = Vec::new();

@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, error, info, warn};
 
-use self::begin::{again, claim, kept, recall, take_up};
-use self::end::{End, judge, keep, no_connection, record, verdict};
+use self::begin::{again, claim, kept, recall, sent_before, take_up};
+use self::end::{End, give_up, judge, keep, no_connection, record, verdict};
 use super::account::{Account, Ended, RunReply};
 use super::advice::Advice;
 use super::recorder::RunRecorder;
@@ -48,6 +48,8 @@ struct Attempt {
     kept: Kept,
     /// What an interrupted attempt had done.
     journal: Vec<JournalMark>,
+    /// Own messages of the attempts before it that are not in the journal.
+    earlier: Vec<i32>,
     since: DateTime<Utc>,
     /// An earlier process claimed the slot.
     taken_up: bool,
@@ -74,6 +76,7 @@ pub(super) async fn carry_out(account: &mut Account, order: RunOrder, reply: Opt
             RunReply::Refused("the daemon is stopping; the run will be taken up at its next start".to_owned())
         }
         Err(reason) => {
+            warn!(%reason, "nothing came of the order");
             let _ = account.shared.events.send(Event::Dropped { key });
             RunReply::Refused(reason)
         }
@@ -89,17 +92,26 @@ async fn execute(account: &mut Account, order: RunOrder) -> Result<Option<Ended>
         Work::Again { run_id, attempt, .. } => {
             let (run_id, number) = (run_id.clone(), *attempt);
             let history = recall(account, &run_id).await?;
-            again(order, run_id, number, &history)?
+            match kept(&history) {
+                Ok(kept) => again(order, number, kept, &history),
+                Err(reason) => return give_up(account, &history, reason).await,
+            }
         }
         Work::Review { run_id, left_behind: None, .. } => {
             let run_id = run_id.clone();
             let history = recall(account, &run_id).await?;
             Span::current().record("run_id", run_id.as_str());
-            return review(account, order, history).await;
+            return match kept(&history) {
+                Ok(kept) => review(account, order, kept, history).await,
+                Err(reason) => give_up(account, &history, reason).await,
+            };
         }
         Work::Review { left_behind: Some(history), .. } => {
             let history = (**history).clone();
-            take_up(order, &history)?
+            match kept(&history) {
+                Ok(kept) => take_up(order, kept, &history),
+                Err(reason) => return give_up(account, &history, reason).await,
+            }
         }
     };
     Span::current().record("run_id", attempt.run_id.as_str());
@@ -179,7 +191,7 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
     let secret = *account.shared.instance.random_id_secret.expose();
     let mut stop = account.shared.stop.clone();
     let (key, number, kept) = (attempt.order.key.clone(), attempt.number, attempt.kept.clone());
-    let (timeout, journal) = (attempt.order.task.timeout, attempt.journal.clone());
+    let (timeout, journal, earlier) = (attempt.order.task.timeout, attempt.journal.clone(), attempt.earlier.clone());
     let (since, uncertain) = (attempt.since, attempt.uncertain);
     let advice = Advice::new(account.reach.borrow().ai.clone(), Arc::clone(&account.shared.model_calls));
     let (post_gap, reach) = {
@@ -201,6 +213,7 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
             post_gap,
             reach,
             journal,
+            earlier,
             since,
             uncertain,
         };
@@ -223,7 +236,8 @@ async fn converse(account: &mut Account, attempt: &Attempt, mut recorder: RunRec
 
 /// A run that was cut off too long ago to go on: the chat's history alone decides.
 async fn look_only(account: &mut Account, attempt: &Attempt) -> End {
-    let (found, trouble) = match history_says(account, &attempt.kept, &attempt.journal, attempt.since).await {
+    let Attempt { kept, journal, earlier, since, .. } = attempt;
+    let (found, trouble) = match history_says(account, kept, journal, earlier, *since).await {
         Ok(found) => (found, String::new()),
         Err(error) => (None, format!("; {error}")),
     };
@@ -238,6 +252,7 @@ async fn history_says(
     account: &mut Account,
     kept: &Kept,
     journal: &[JournalMark],
+    earlier: &[i32],
     since: DateTime<Utc>,
 ) -> Result<Option<Verdict>, RunError> {
     let Some(connection) = account.connection.as_mut() else { return Ok(None) };
@@ -253,6 +268,7 @@ async fn history_says(
         post_gap: Duration::ZERO,
         reach: Reach::Public,
         journal: journal.to_vec(),
+        earlier: earlier.to_vec(),
         since,
         uncertain: false,
     };
@@ -260,17 +276,24 @@ async fn history_says(
 }
 
 /// Reads the history of a run that ended `unknown`.
-async fn review(account: &mut Account, order: RunOrder, history: ClaimHistory) -> Result<Option<Ended>, String> {
+async fn review(
+    account: &mut Account,
+    order: RunOrder,
+    kept: Kept,
+    history: ClaimHistory,
+) -> Result<Option<Ended>, String> {
     let mut record = history.attempts.last().cloned().ok_or("nothing to read again")?;
-    let kept = kept(&history)?;
     let journal: Vec<_> = history
         .journal
         .iter()
         .filter(|entry| entry.attempt == record.attempt)
         .map(|entry| entry.mark.clone())
         .collect();
+    let earlier = sent_before(&history, record.attempt, &journal);
     let found = match account.connect_until(patience(&order)).await {
-        Ok(()) => history_says(account, &kept, &journal, record.started_at.unwrap_or(record.claimed_at)).await,
+        Ok(()) => {
+            history_says(account, &kept, &journal, &earlier, record.started_at.unwrap_or(record.claimed_at)).await
+        }
         Err(error) => {
             warn!(%error, "the history cannot be read");
             Ok(None)

@@ -6,6 +6,7 @@
 //! | [`account`], `attempt`, `recorder`, `advice` | one actor for each account, and what it does for an order |
 //! | [`watcher`], [`workdir`], [`reload`], [`last_good`] | from a changed folder to a configuration |
 //! | [`datadir`], `insist`, `forgotten` | folders, lock and ledger; a ledger that refuses, or has lost its end |
+//! | `given_up` | slots that are not run, recorded before what comes after them |
 //! | [`logging`], `systemd` | log lines, and what systemd is told |
 //! | [`ticker`] | wakes the loop at the kernel's deadline |
 //! | [`secrets`] | reads what secret references point to |
@@ -30,6 +31,7 @@ pub mod backup_setup;
 pub mod control;
 pub mod datadir;
 mod forgotten;
+mod given_up;
 mod insist;
 pub mod last_good;
 pub mod logging;

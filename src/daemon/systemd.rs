@@ -1,7 +1,12 @@
 //! What systemd is told, when it is there: `NOTIFY_SOCKET` is set for services of `Type=notify`.
 
+use std::time::Duration;
+
 use sd_notify::NotifyState;
 use tracing::warn;
+
+/// What is shorter would keep the loop from anything else.
+const SHORTEST_PULSE: Duration = Duration::from_millis(100);
 
 /// The daemon works.
 pub(super) fn ready() {
@@ -22,13 +27,23 @@ pub(super) fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
+/// How often the loop has to say that it turns: twice within the time that the unit allows, at least every `at_most`.
+pub(super) fn pulse(at_most: Duration) -> Duration {
+    within(sd_notify::watchdog_enabled(), at_most)
+}
+
+fn within(allowed: Option<Duration>, at_most: Duration) -> Duration {
+    // The timer must not be set to nothing.
+    allowed.map_or(at_most, |allowed| (allowed / 2).clamp(SHORTEST_PULSE, at_most))
+}
+
 /// The loop has turned.
 pub(super) fn watchdog() {
     tell(&[NotifyState::Watchdog]);
 }
 
 /// The start, or the end, takes longer than the unit allows: at least that long from now on.
-pub(super) fn extend_start(by: std::time::Duration) {
+pub(super) fn extend_start(by: Duration) {
     tell(&[NotifyState::ExtendTimeoutUsec(u32::try_from(by.as_micros()).unwrap_or(u32::MAX))]);
 }
 
@@ -47,5 +62,18 @@ fn tell(states: &[NotifyState<'_>]) {
         && let Err(error) = sd_notify::notify(states)
     {
         warn!(%error, "systemd could not be told");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_says_how_often_the_loop_has_to_turn() {
+        let usual = Duration::from_secs(15);
+        for (allowed, pulse) in [(None, 15_000), (Some(60_000), 15_000), (Some(10_000), 5_000), (Some(0), 100)] {
+            assert_eq!(within(allowed.map(Duration::from_millis), usual), Duration::from_millis(pulse), "{allowed:?}");
+        }
     }
 }

@@ -240,7 +240,26 @@ impl Timing {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
+
     use super::*;
+
+    #[tokio::test]
+    async fn when_the_thread_that_listens_ends_the_folder_is_polled_until_it_can_be_watched_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = BTreeSet::from([folder.path().to_owned()]);
+        let mut watcher = Watcher::default();
+        watcher.watch(&folders);
+        assert_eq!(watcher.status().backend, WatcherBackend::Inotify);
+        // What the thread holds goes with it.
+        let (_, told) = watch::channel(Told::default());
+        watcher.watching.as_mut().unwrap().told = told;
+        assert_eq!(watcher.changed().await, Reread::Changed);
+        assert_eq!(watcher.status().backend, WatcherBackend::Poll);
+        watcher.is_read(&Reread::Changed);
+        watcher.watch(&folders);
+        assert_eq!((watcher.status().backend, watcher.trouble), (WatcherBackend::Inotify, None));
+    }
 
     #[test]
     fn events_are_waited_out_but_not_for_ever() {

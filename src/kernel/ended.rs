@@ -13,6 +13,8 @@ use super::record::{ClaimHistory, RunRecord, Trigger};
 use crate::names::{AccountName, RunKey};
 use crate::script::Outcome;
 
+const DIED_TWICE: &str = "an internal error ended the account's task twice; please report it";
+
 impl Kernel {
     pub(super) fn ended(&mut self, now: DateTime<Utc>, record: &RunRecord, messages: Vec<i32>) {
         let (key, slot) = (&record.key, record.key.slot);
@@ -117,22 +119,29 @@ impl Kernel {
         }
     }
 
-    /// What was claimed is taken up as after a restart; what was not is ordered once more, and given up the second time.
+    /// What was claimed is taken up as after a restart, what was not is ordered once more; the second time both are given up.
     pub(super) fn recovered(&mut self, now: DateTime<Utc>, account: &AccountName, open: &[ClaimHistory]) {
         let Some(id) = self.lanes.find(account) else { return };
         let lost = std::mem::take(&mut self.lanes[id].lost);
         for Running { order, given_again } in lost {
             let claimed = open.iter().find(|history| history.claim.key == order.key);
-            if let (Some(history), false) = (claimed, given_again) {
-                match self.pairs.find(&order.key.task, account) {
-                    Some(pair) => self.take_up(now, pair, history.clone()),
-                    None => self.close(cut_off(history, now), true),
+            let pair = self.pairs.find(&order.key.task, account);
+            match (claimed, pair) {
+                (Some(history), Some(pair)) if !given_again => {
+                    self.lanes[id].doubtful.insert(order.key);
+                    self.take_up(now, pair, history.clone());
                 }
-            } else if order.trigger != Trigger::Manual && given_again {
-                let reason = "an internal error ended the account's task twice; please report it";
-                self.miss(*order, reason);
-            } else if order.trigger != Trigger::Manual {
-                self.enqueue(now, id, order, true);
+                (Some(history), _) => {
+                    let mut end = cut_off(history, now);
+                    if given_again && end.outcome == Outcome::Interrupted {
+                        DIED_TWICE.clone_into(&mut end.reason);
+                    }
+                    self.close(end, true);
+                }
+                // Whoever asked for it was told.
+                (None, _) if order.trigger == Trigger::Manual => {}
+                (None, _) if given_again => self.miss(*order, DIED_TWICE),
+                (None, _) => self.enqueue(now, id, order, true),
             }
         }
         self.pump(now, id);

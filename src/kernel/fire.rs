@@ -71,13 +71,17 @@ impl Kernel {
             pair.waiting.take()
         });
         self.unplanned.push(id);
-        self.rest(&key, &rested);
         if let Some((why, reason)) = refusal {
+            if let Some(order) = self.lanes[lane].withdraw_unbegun(&task.name) {
+                self.skip(order.key, why, &reason);
+            }
+            self.rest(&key, &rested);
             return self.skip(key, why, &reason);
         }
         if let Some(order) = self.lanes[lane].withdraw(&task.name) {
             self.make_way(order, slot);
         }
+        self.rest(&key, &rested);
         if let Some(waited) = waited.flatten() {
             self.close(*waited, true);
         }
@@ -169,30 +173,41 @@ impl Kernel {
         }
         if let (Some(reason), Some(newest)) = (plan.reason, plan.lost.newest.last()) {
             let newest = pair.run_key(*newest);
-            self.lose(&newest, &plan.lost, reason, plan.late);
+            let (unbegun, lane) = (lane.withdraw_unbegun(&newest.task).map(|order| order.key.slot), pair.lane);
+            self.show_waiting(lane);
+            self.lose(&newest, unbegun, &plan.lost, reason, plan.late);
         }
         self.describe_next(id);
     }
 
-    /// Slots that will never be run. There is one alarm for all of them, unless a later slot is run in their place.
-    fn lose(&mut self, newest: &RunKey, lost: &LostSlots, reason: MissedReason, late: Option<Slot>) {
+    /// Slots that will never be run, after one that waits for its account: it is older than what is too late already. There is
+    /// one alarm for all of them, unless a later slot is run in their place.
+    fn lose(
+        &mut self,
+        newest: &RunKey,
+        unbegun: Option<Slot>,
+        lost: &LostSlots,
+        reason: MissedReason,
+        late: Option<Slot>,
+    ) {
         let text = match (reason, late) {
             (MissedReason::Coalesced, Some(late)) => format!("a later slot runs in its place: {late}"),
             (MissedReason::Policy, _) => "the daemon could not run it in time, and the task says to skip".to_owned(),
             _ => "the daemon could not run it within the task's window".to_owned(),
         };
-        for slot in &lost.newest {
+        let count = lost.count + usize::from(unbegun.is_some());
+        for slot in unbegun.iter().chain(&lost.newest) {
             let key = RunKey { slot: *slot, ..newest.clone() };
             self.effects.push(Effect::NotRun { key, what: NotRun::Missed, reason: text.clone() });
         }
         if reason != MissedReason::Coalesced {
-            let reason = match lost.count {
+            let reason = match count {
                 1 => text,
                 count => format!("{text}; it is the last of {count} such slots"),
             };
             let alarm = Alarm::NotDone { key: newest.clone(), outcome: Outcome::Missed, reason };
             self.effects.push(Effect::Alarm(alarm));
         }
-        self.count_missed(newest, reason, lost.count);
+        self.count_missed(newest, reason, count);
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::order::RunOrder;
 use crate::config::Account;
-use crate::names::{AccountName, TaskName};
+use crate::names::{AccountName, RunKey, TaskName};
 use crate::schedule::Quiet;
 
 /// Runs that are made up for follow each other at this distance on one account, so that a machine that comes back does not
@@ -29,7 +29,7 @@ struct Ticket {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) order: Box<RunOrder>,
-    /// The account's task died with it once before.
+    /// The account's task died with its slot once before.
     pub(super) given_again: bool,
 }
 
@@ -49,6 +49,8 @@ pub(super) struct Lane {
     cut_off: VecDeque<Running>,
     /// What an actor that died was doing, until the ledger has told how far that got.
     pub(super) lost: Vec<Running>,
+    /// Slots that it died with and that go on by another order: the next one that is given is the last.
+    pub(super) doubtful: BTreeSet<RunKey>,
     /// When attempts began, oldest first, as far back as a budget may reach.
     starts: VecDeque<DateTime<Utc>>,
     next_catch_up: Option<DateTime<Utc>>,
@@ -67,6 +69,7 @@ impl Lane {
             held_up: BTreeSet::new(),
             cut_off: VecDeque::new(),
             lost: Vec::new(),
+            doubtful: BTreeSet::new(),
             starts: VecDeque::new(),
             next_catch_up: None,
             shown_waiting: 0,
@@ -93,7 +96,8 @@ impl Lane {
     }
 
     /// An order is given; it is running until it comes back.
-    pub(super) fn give(&mut self, now: DateTime<Utc>, given: Running) {
+    pub(super) fn give(&mut self, now: DateTime<Utc>, mut given: Running) {
+        given.given_again |= self.doubtful.remove(&given.order.key);
         self.begin(now, &given.order);
         self.take_back(&given.order.key.task);
         self.running.push(given);
@@ -139,6 +143,13 @@ impl Lane {
         self.held_up.remove(task);
         let ticket = self.tickets.remove(task)?;
         self.waiting.remove(&ticket).map(|waiting| *waiting.order)
+    }
+
+    /// The order of a task leaves the queue if nothing was done for its slot. Whoever records something of a later slot records
+    /// this one first: the ledger's latest slot tells a process that comes after a crash where to go on.
+    pub(super) fn withdraw_unbegun(&mut self, task: &TaskName) -> Option<RunOrder> {
+        let waiting = self.waiting.get(self.tickets.get(task)?)?;
+        if waiting.order.work.is_first() { self.withdraw(task) } else { None }
     }
 
     /// What a crash left of a task leaves the queue.

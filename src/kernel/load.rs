@@ -67,13 +67,13 @@ impl Kernel {
         for account in task.accounts.iter().filter(|account| task.enabled && !stays.contains(account)) {
             let id = self.pairs.find(&task.name, account);
             let Some(pair) = id.and_then(|id| self.pairs.remove(id)) else { continue };
-            for slot in pair.due(now).newest {
-                self.skip(pair.run_key(slot), SkippedReason::TaskChanged, TASK_CHANGED);
-            }
             let lane = &mut self.lanes[pair.lane];
-            let orders = [lane.withdraw(&task.name), lane.withdraw_cut_off(&task.name)];
+            let orders = [lane.withdraw_cut_off(&task.name), lane.withdraw(&task.name)];
             for order in orders.into_iter().flatten() {
                 self.withdrawn(order);
+            }
+            for slot in pair.due(now).newest {
+                self.skip(pair.run_key(slot), SkippedReason::TaskChanged, TASK_CHANGED);
             }
             self.positions.insert((task.name.clone(), account.clone()), pair.position(now));
             if let Some(waiting) = pair.waiting {
@@ -105,10 +105,12 @@ impl Kernel {
                 && let Some(pair) = self.pairs.get_mut(id)
             {
                 let (carried, dropped) = pair.change(Arc::clone(task), index, since, now);
-                if let Some(slot) = pair.deadline.watched() {
+                let (lane, watched) = (pair.lane, pair.deadline.watched());
+                if let Some(slot) = watched {
                     self.watch_deadline(id, slot);
                 }
-                for slot in dropped {
+                let unbegun = (!dropped.is_empty()).then(|| self.lanes[lane].withdraw_unbegun(&task.name)).flatten();
+                for slot in unbegun.map(|order| order.key.slot).into_iter().chain(dropped) {
                     let key = RunKey { task: key.0.clone(), account: key.1.clone(), slot };
                     self.skip(key, SkippedReason::TaskChanged, TASK_CHANGED);
                 }

@@ -45,6 +45,10 @@ impl Kernel {
             }
             self.give(now, id, first);
         }
+        self.show_waiting(id);
+    }
+
+    pub(super) fn show_waiting(&mut self, id: LaneId) {
         let lane = &mut self.lanes[id];
         let waiting = lane.waiting();
         if waiting != lane.shown_waiting

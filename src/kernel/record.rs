@@ -66,6 +66,19 @@ pub enum ClaimResult {
     },
 }
 
+/// A slot that never becomes a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotNotRun {
+    /// The slot.
+    pub key: RunKey,
+    /// What it is instead.
+    pub what: NotRun,
+    /// One line for people.
+    pub reason: String,
+    /// When that was decided.
+    pub at: DateTime<Utc>,
+}
+
 /// A trace of what was done in the chat, durable before the next thing is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalEntry {

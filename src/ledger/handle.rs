@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::engine::{Durability, Engine, Ledger, Tasks};
 use super::error::LedgerError;
 use super::record::{
-    ActivePair, Claim, ClaimHistory, ClaimResult, Instance, JournalEntry, LedgerVersion, NotRun, Position, RunFilter,
-    RunRecord,
+    ActivePair, Claim, ClaimHistory, ClaimResult, Instance, JournalEntry, LedgerVersion, Position, RunFilter,
+    RunRecord, SlotNotRun,
 };
 use crate::kernel::status::LedgerSizes;
 use crate::names::{RunId, RunKey};
@@ -77,15 +77,13 @@ impl LedgerHandle {
         self.ask(move |ledger| ledger.finish(&record)).await
     }
 
-    /// Takes a slot that will never be run; see [`Ledger::record_without_run`].
-    pub async fn record_without_run(
-        &self,
-        key: RunKey,
-        what: NotRun,
-        reason: String,
-        at: DateTime<Utc>,
-    ) -> Result<ClaimResult, LedgerError> {
-        self.ask(move |ledger| ledger.record_without_run(&key, what, &reason, at)).await
+    /// Takes slots that will never be run, in this order, unless they are taken; see [`Ledger::record_without_run`].
+    pub async fn record_all_without_run(&self, slots: Vec<SlotNotRun>) -> Result<(), LedgerError> {
+        self.ask(move |ledger| {
+            let record = |slot: &SlotNotRun| ledger.record_without_run(&slot.key, slot.what, &slot.reason, slot.at);
+            slots.iter().map(record).try_for_each(|result| result.map(drop))
+        })
+        .await
     }
 
     /// Claims that are not closed; see [`Ledger::open_claims`].

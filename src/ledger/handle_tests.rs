@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::ledger::contract::{claim_of, record_of};
-use crate::ledger::{SqliteLedger, StorageProblem};
+use crate::ledger::{NotRun, SqliteLedger, StorageProblem};
 use crate::script::Outcome;
 
 /// A real engine that waits for a sign in its first group, counts groups, and fails or panics on demand.
@@ -163,14 +163,11 @@ async fn pruning_goes_on_until_nothing_is_left_to_remove() {
     let fixture = start(Trouble::None);
     fixture.go.send(()).unwrap();
     let count = i64::try_from(PRUNE_STEP).unwrap() + 20;
-    for slot in 0..count {
-        let key = claim_of("task", slot).key;
-        fixture
-            .handle
-            .record_without_run(key.clone(), NotRun::Skipped, String::new(), key.slot.instant())
-            .await
-            .unwrap();
-    }
+    let skipped = |slot| {
+        let Claim { key, fire_at: at, .. } = claim_of("task", slot);
+        SlotNotRun { key, what: NotRun::Skipped, reason: String::new(), at }
+    };
+    fixture.handle.record_all_without_run((0..count).map(skipped).collect()).await.unwrap();
     let end = claim_of("task", count).key.slot.instant();
     assert_eq!(fixture.handle.prune(end, end).await, Ok(PRUNE_STEP + 19));
 }

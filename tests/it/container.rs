@@ -120,6 +120,22 @@ async fn unreachable_empty_and_wrong_key_are_three_answers() {
 }
 
 #[tokio::test]
+async fn damaged_notes_are_named_and_begun_anew() {
+    let (stage, server) = (Stage::new().await, Server::start(profiles::APACHE).await.unwrap());
+    let notes = stage.datadir().join("state/backup-notes.json");
+    for damage in [None, Some(&b""[..]), Some(b"{"), Some(b"\xff\xfe")] {
+        if let Some(bytes) = damage {
+            std::fs::write(&notes, bytes).unwrap();
+        }
+        let daemon = stage.daemon_as(container(&stage, &server, false)).await;
+        backed_up(&stage).await;
+        let log = daemon.stop().await.text();
+        assert_eq!(log.contains("backup-notes.json"), damage.is_some(), "{damage:?}\n{log}");
+        bury(&server);
+    }
+}
+
+#[tokio::test]
 async fn a_rolling_deploy_hands_the_session_over() {
     let (stage, server) = (Stage::new().await, Server::start(profiles::APACHE).await.unwrap());
     stage.task("sign", &format!("{SIGN}\nschedule = '@yearly'"));

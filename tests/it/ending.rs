@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use telegram_sim::{Fault, World};
+use telegram_sim::{Event, Fault, World};
 use tgsignd::script::Outcome;
 
-use crate::kit::{Daemon, Stage};
+use crate::kit::{Daemon, Stage, soon};
 
 const SILENT: &str = "schedule = '@yearly'\nchat = '@silent_bot'\nsteps = [{ send = '/sign' }]\ntimeout = '1m'";
 const POINTS: &str = "schedule = '@yearly'\nchat = '@points_bot'\nsteps = [{ send = '/checkin' }, { click = '签到' }]\n\
@@ -127,6 +127,30 @@ async fn a_message_that_never_left_before_the_crash_is_sent_once() {
     let daemon = stage.daemon().await;
     assert_eq!(daemon.run_ended("quick").await.field("outcome"), "succeeded");
     assert_eq!(stage.sent("alice", "quick"), ["/sign"]);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_of_the_attempt_before_is_not_taken_for_the_one_that_never_left() {
+    let stage = Stage::new().await;
+    let retry = "missed = { policy = 'run-once', within = '1h' }\nretry = { attempts = 2, delay = '1s' }\n[tasks.silent.outcome]\nfailure = ['失败']";
+    stage.task("silent", &format!("{}\n{retry}", SILENT.replace("@yearly", &soon())));
+    let daemon = stage.daemon().await;
+    stage.sees_message("alice", "silent").await;
+    // The second attempt begins within the time by which clocks may differ.
+    stage.centre.inject("messages.sendMessage", Fault::Ignore);
+    stage.centre.bot_says("silent", "alice", "失败");
+    assert_eq!(daemon.run_ended("silent").await.field("outcome"), "failed");
+    let calls = |event: &Event| matches!(event, Event::Call { method } if **method == *"messages.sendMessage");
+    stage.centre.wait_for(|log| log.iter().filter(|entry| calls(&entry.event)).count() == 2).await;
+    daemon.kill9().await;
+    assert_eq!(stage.sent("alice", "silent"), ["/sign"]);
+
+    let daemon = stage.daemon().await;
+    stage.centre.wait_for(|log| log.iter().filter(|entry| calls(&entry.event)).count() == 3).await;
+    stage.centre.bot_says("silent", "alice", "签到成功");
+    assert_eq!(daemon.run_ended("silent").await.field("outcome"), "succeeded");
+    assert_eq!(stage.sent("alice", "silent"), ["/sign", "/sign"]);
     daemon.stop().await;
 }
 

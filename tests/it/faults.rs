@@ -251,6 +251,22 @@ async fn a_reply_that_came_while_the_connection_was_down_is_found_in_the_history
 }
 
 #[tokio::test]
+async fn who_is_always_connected_does_not_wait_long_to_be_so_again() {
+    let stage = Stage::new().await;
+    stage.write("tgsignd.toml", &stage.settings().replace("[telegram]", "[telegram]\nconnect = 'always'"));
+    let daemon = stage.daemon().await;
+    daemon.status_when(|status| status.accounts["alice"].connected).await;
+    stage.centre.set_mode(Mode::CloseOnAccept);
+    stage.centre.kill_connections();
+    // With a minute between them nobody would wait here for so many.
+    daemon.log.wait_for(3, |line| line.message().starts_with("cannot connect")).await;
+    assert!(!daemon.status().await.accounts["alice"].connected);
+    stage.centre.set_mode(Mode::Normal);
+    daemon.status_when(|status| status.accounts["alice"].connected).await;
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn a_session_that_was_ended_costs_its_account_only() {
     let stage = Stage::new().await;
     stage.sign_in("bob", 1002);

@@ -1,4 +1,4 @@
-//! The shipped proxy configurations, in a real Caddy and a real nginx, in front of the real daemon.
+//! The shipped proxy configurations, in a real Caddy and a real nginx, in front of the real daemon, by TLS.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-use super::kit::{Answer, Daemon, Stage, ask, tool, within_limit};
+use super::kit::{Answer, Daemon, Stage, ask, ask_tls, certificate, tool, within_limit};
 
 /// `prometheus:scrape me`, and what is wrong about the other two.
 const RIGHT: &str = "Authorization: Basic cHJvbWV0aGV1czpzY3JhcGUgbWU=";
@@ -16,7 +16,7 @@ const GARBAGE: &str = "Authorization: Basic !!!";
 
 /// A proxy on a port of its own; ended when dropped.
 struct Proxy {
-    address: String,
+    port: u16,
     _process: Child,
     _folder: TempDir,
 }
@@ -40,25 +40,27 @@ impl Proxy {
     async fn started(mut command: Command, folder: TempDir, port: u16) -> Self {
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let process = process.kill_on_drop(true).spawn().unwrap();
-        let address = format!("127.0.0.1:{port}");
         let listens = async {
-            while TcpStream::connect(&address).await.is_err() {
+            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
                 tokio::time::sleep(super::kit::LOOK_AGAIN).await;
             }
         };
-        within_limit(listens, || format!("a proxy on {address}")).await;
-        Self { address, _process: process, _folder: folder }
+        within_limit(listens, || format!("a proxy on port {port}")).await;
+        Self { port, _process: process, _folder: folder }
     }
 
     async fn caddy(program: &Path, daemon: &Daemon) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port().await);
         let mut text = shipped("Caddyfile");
-        // Without a name there is no certificate to ask for.
-        replace(&mut text, "tgsignd.example.com {", &format!("http://:{port} {{\n\tbind 127.0.0.1"));
+        // A certificate of our own instead of one that Caddy asks Let's Encrypt for.
+        let (chain, key) = certificate();
+        let site =
+            format!("https://localhost:{port} {{\n\tbind 127.0.0.1\n\ttls {} {}", chain.display(), key.display());
+        replace(&mut text, "tgsignd.example.com {", &site);
         replace(&mut text, "127.0.0.1:9464", &daemon.address);
         replace(&mut text, "$2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG", &hash(program).await);
         let file = folder.path().join("Caddyfile");
-        std::fs::write(&file, format!("{{\n\tadmin off\n}}\n{text}")).unwrap();
+        std::fs::write(&file, format!("{{\n\tadmin off\n\tauto_https disable_redirects\n}}\n{text}")).unwrap();
         let mut command = Command::new(program);
         command.args(["run", "--adapter", "caddyfile", "--config"]).arg(file).env("HOME", folder.path());
         Self::started(command, folder, port).await
@@ -71,10 +73,11 @@ impl Proxy {
         replace(
             &mut text,
             "    listen 443 ssl;\n    listen [::]:443 ssl;\n",
-            &format!("    listen 127.0.0.1:{port};\n"),
+            &format!("    listen 127.0.0.1:{port} ssl;\n"),
         );
-        replace(&mut text, "    ssl_certificate /etc/letsencrypt/live/tgsignd.example.com/fullchain.pem;\n", "");
-        replace(&mut text, "    ssl_certificate_key /etc/letsencrypt/live/tgsignd.example.com/privkey.pem;\n", "");
+        let (chain, key) = certificate();
+        replace(&mut text, "/etc/letsencrypt/live/tgsignd.example.com/fullchain.pem", &chain.display().to_string());
+        replace(&mut text, "/etc/letsencrypt/live/tgsignd.example.com/privkey.pem", &key.display().to_string());
         replace(&mut text, "/etc/nginx/tgsignd.htpasswd", &format!("{here}/htpasswd"));
         replace(&mut text, "127.0.0.1:9464", &daemon.address);
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -91,7 +94,7 @@ impl Proxy {
     }
 
     async fn ask(&self, request: &str, headers: &[&str]) -> Answer {
-        ask(&self.address, request, headers).await
+        ask_tls(self.port, request, headers).await
     }
 
     /// What every proxy has to hold.
@@ -109,6 +112,8 @@ impl Proxy {
                 assert_eq!(self.ask(&format!("GET {path}"), headers).await.status, 404, "{path} {headers:?}");
             }
         }
+        let plain = ask(&format!("127.0.0.1:{}", self.port), "GET /metrics", &[RIGHT]).await;
+        assert_eq!(plain.status, 400, "without TLS there is nothing: {plain:?}");
         assert_eq!(self.ask("POST /metrics", &[RIGHT, "Content-Length: 0"]).await.status, 405);
     }
 }

@@ -12,7 +12,7 @@ use tgsignd::backup::sync::{Access, Engine, Files, History, Inputs, Outcome, Pla
 use tgsignd::config::secret::{Secret, SecretRef};
 use tgsignd::config::{Backup, BackupKeys, Keep, TestDataCentre, WebdavCredentials};
 use tgsignd::daemon::backup_formats::OwnFormats;
-use tgsignd::ledger::{LedgerHandle, NotRun, SqliteLedger};
+use tgsignd::ledger::{LedgerHandle, NotRun, SlotNotRun, SqliteLedger};
 use tgsignd::names::{RunKey, Slot};
 use tgsignd::telegram::data_centre::DataCentres;
 use tgsignd::telegram::session::SessionFile;
@@ -93,7 +93,8 @@ impl Stage {
 
     async fn work(&self, hour: i64) {
         let key = RunKey { task: "t".parse().unwrap(), account: "alice".parse().unwrap(), slot: Slot::at(at(hour)) };
-        self.ledger.record_without_run(key, NotRun::Missed, "was off".to_owned(), at(hour)).await.unwrap();
+        let slot = SlotNotRun { key, what: NotRun::Missed, reason: "was off".to_owned(), at: at(hour) };
+        self.ledger.record_all_without_run(vec![slot]).await.unwrap();
     }
 
     async fn look(&mut self, history: History) -> Look {

@@ -1,10 +1,11 @@
 //! `state/backup-notes.json`: what is worth remembering and may be lost: counters, times, what the server proved to do.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use super::error::SyncError;
 use crate::backup::position::write_durably;
@@ -45,9 +46,18 @@ impl Notebook {
         datadir.join("state").join("backup-notes.json")
     }
 
-    /// The notes of a data directory; new ones where there are none that can be read.
+    /// The notes of a data directory; new ones where there are none that can be read, which the log tells.
     pub fn load(datadir: &Path) -> Self {
-        fs::read(Self::file(datadir)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+        let file = Self::file(datadir);
+        let read = match fs::read(&file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::default(),
+            Err(error) => Err(error.to_string()),
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+        };
+        read.unwrap_or_else(|error| {
+            warn!(%error, file = %file.display(), "the notes about the backup cannot be read and are begun anew: this month's traffic is counted from zero, and the server is tried out again");
+            Self::default()
+        })
     }
 
     /// The last drill, and whether the generation was sound.

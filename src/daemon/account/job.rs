@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::config::Task;
 use crate::daemon::backup::Superseded;
+use crate::daemon::given_up::Before;
 use crate::daemon::rehearsal::Rehearsal;
 use crate::kernel::RunOrder;
 use crate::kernel::record::RunRecord;
@@ -21,6 +22,8 @@ pub enum Job {
     Run {
         /// What.
         order: Box<RunOrder>,
+        /// What has to be in the ledger before it.
+        after: Before,
         /// To whoever asked for it.
         reply: Option<mpsc::Sender<RunReply>>,
     },

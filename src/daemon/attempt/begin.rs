@@ -10,9 +10,10 @@ use crate::config::RetryFrom;
 use crate::daemon::account::Account;
 use crate::daemon::insist::Patience;
 use crate::kernel::RunOrder;
-use crate::kernel::record::{Claim, ClaimHistory, ClaimResult, Trigger};
+use crate::kernel::record::{Claim, ClaimHistory, ClaimResult, JournalEntry, Trigger};
 use crate::kernel::resume::inherited;
 use crate::names::{RunId, Slot};
+use crate::script::JournalMark;
 
 /// Takes the slot before anything else is done. While the ledger refuses, the slot waits.
 pub(super) async fn claim(account: &Account, mut order: RunOrder) -> Result<Attempt, String> {
@@ -40,6 +41,7 @@ pub(super) async fn claim(account: &Account, mut order: RunOrder) -> Result<Atte
                     claimed_at,
                     kept,
                     journal: Vec::new(),
+                    earlier: Vec::new(),
                     since: claimed_at,
                     taken_up: false,
                     inherited: Vec::new(),
@@ -68,47 +70,48 @@ pub(super) fn kept(history: &ClaimHistory) -> Result<Kept, String> {
         .map_err(|error| format!("the script of run {} cannot be read: {error}", history.claim.run_id))
 }
 
-pub(super) fn again(order: RunOrder, run_id: RunId, number: u32, history: &ClaimHistory) -> Result<Attempt, String> {
-    let (kept, claimed_at) = (kept(history)?, history.claim.claimed_at);
+pub(super) fn again(order: RunOrder, number: u32, kept: Kept, history: &ClaimHistory) -> Attempt {
     let inherited = match order.task.retry.from {
         RetryFrom::Start => Vec::new(),
         RetryFrom::Step => inherited(history),
     };
-    let since = inherited.first().map_or_else(Utc::now, |first| first.at);
-    let journal = inherited.iter().map(|entry| entry.mark.clone()).collect();
-    Ok(Attempt {
-        order,
-        run_id,
-        number,
-        claimed_at,
-        kept,
-        journal,
-        since,
-        taken_up: false,
-        inherited,
-        uncertain: false,
-    })
+    Attempt { inherited: inherited.clone(), ..of_claim(order, number, kept, history, &inherited) }
 }
 
 /// What a crash left behind goes on where its journal ends.
-pub(super) fn take_up(order: RunOrder, history: &ClaimHistory) -> Result<Attempt, String> {
+pub(super) fn take_up(order: RunOrder, kept: Kept, history: &ClaimHistory) -> Attempt {
     let number = history.attempts.last().map_or(1, |last| last.attempt + 1);
-    let entries: Vec<_> = history.journal.iter().filter(|entry| entry.attempt == number).collect();
     // What it went on with was written down again when it began, with the old times.
-    let since = entries.first().map_or_else(Utc::now, |first| first.at);
-    let journal = entries.iter().map(|entry| entry.mark.clone()).collect();
-    let (kept, claimed_at, run_id) = (kept(history)?, history.claim.claimed_at, history.claim.run_id.clone());
-    warn!(run_id = %run_id, "taking up a run that was cut off");
-    Ok(Attempt {
+    let entries: Vec<_> = history.journal.iter().filter(|entry| entry.attempt == number).cloned().collect();
+    warn!(run_id = %history.claim.run_id, "taking up a run that was cut off");
+    Attempt { taken_up: true, ..of_claim(order, number, kept, history, &entries) }
+}
+
+/// An attempt of a slot that is claimed. `done` is what it goes on from.
+fn of_claim(order: RunOrder, number: u32, kept: Kept, history: &ClaimHistory, done: &[JournalEntry]) -> Attempt {
+    let journal: Vec<_> = done.iter().map(|entry| entry.mark.clone()).collect();
+    Attempt {
         order,
-        run_id,
+        run_id: history.claim.run_id.clone(),
         number,
-        claimed_at,
+        claimed_at: history.claim.claimed_at,
         kept,
+        earlier: sent_before(history, number, &journal),
         journal,
-        since,
-        taken_up: true,
+        since: done.first().map_or_else(Utc::now, |first| first.at),
+        taken_up: false,
         inherited: Vec::new(),
         uncertain: false,
-    })
+    }
+}
+
+/// The messages of the attempts before this one, but for those that it goes on from.
+pub(super) fn sent_before(history: &ClaimHistory, number: u32, journal: &[JournalMark]) -> Vec<i32> {
+    let sent = |mark: &JournalMark| match mark {
+        JournalMark::Sent { message_id, .. } => Some(*message_id),
+        _ => None,
+    };
+    let own: Vec<i32> = journal.iter().filter_map(sent).collect();
+    let before = history.journal.iter().filter(|entry| entry.attempt < number);
+    before.filter_map(|entry| sent(&entry.mark)).filter(|id| !own.contains(id)).collect()
 }

@@ -1,13 +1,13 @@
 //! How an attempt ended, and how that is kept.
 
 use chrono::{DateTime, Utc};
-use tracing::info;
+use tracing::{error, info};
 
 use super::{Attempt, retry_end};
-use crate::daemon::account::{Account, ConnectError};
+use crate::daemon::account::{Account, ConnectError, Ended};
 use crate::daemon::insist::Patience;
 use crate::kernel::Event;
-use crate::kernel::record::{RunRecord, Trigger};
+use crate::kernel::record::{Claim, ClaimHistory, RunRecord, Trigger};
 use crate::kernel::resume::resume_at;
 use crate::script::{Outcome, Verdict};
 use crate::telegram::run::{Performed, RunError};
@@ -89,6 +89,37 @@ pub(super) async fn keep(account: &Account, record: RunRecord, messages: Vec<i32
     account.insist(Patience::Endless, || account.shared.ledger.finish(record.clone())).await?;
     let _ = account.shared.events.send(Event::Ended { record: Box::new(record.clone()), messages });
     Ok(record)
+}
+
+/// A claim with which nobody can go on, because what was kept for that cannot be read, ends as what is known of it.
+pub(super) async fn give_up(
+    account: &Account,
+    history: &ClaimHistory,
+    reason: String,
+) -> Result<Option<Ended>, String> {
+    error!(%reason, "nobody can go on with this run");
+    let record = if let Some((last, _)) = history.waiting() {
+        RunRecord { resume_at: None, ..last.clone() }
+    } else {
+        let Claim { run_id, key, trigger, fire_at, claimed_at, .. } = history.claim.clone();
+        RunRecord {
+            run_id,
+            key,
+            trigger,
+            fire_at,
+            claimed_at,
+            started_at: None,
+            ended_at: Utc::now(),
+            attempt: history.attempts.last().map_or(1, |last| last.attempt + 1),
+            outcome: Outcome::Interrupted,
+            reason,
+            evidence: serde_json::Value::Null,
+            failed_step: None,
+            resume_at: None,
+        }
+    };
+    let record = keep(account, record, Vec::new()).await?;
+    Ok(Some(Ended { record, unreachable: false }))
 }
 
 pub(super) fn no_connection(error: &ConnectError, acted: bool) -> End {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use tracing::{error, info, warn};
 
 use super::Service;
-use crate::daemon::account::{AccountHandle, Job, RunReply, Shared};
+use crate::daemon::account::{AccountHandle, Job, RunReply};
+use crate::daemon::given_up::GivenUp;
 use crate::daemon::insist::{Patience, insist};
 use crate::daemon::reload;
-use crate::kernel::record::NotRun;
+use crate::kernel::record::SlotNotRun;
 use crate::kernel::{Alarm, Effect, Event, RunOrder};
 use crate::names::{AccountName, RunKey};
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use tokio::sync::mpsc;
 
 impl Service {
@@ -20,8 +21,8 @@ impl Service {
             Effect::Run(order) => self.order(order, None),
             Effect::NotRun { key, what, reason } => {
                 warn!(task = %key.task, account = %key.account, slot = %key.slot, %reason, "slot not run: {what:?}");
-                if let Some(not_run) = &self.not_run {
-                    let _ = not_run.send(SlotNotRun { key, what, reason, at: chrono::Utc::now() });
+                if let Some(given_up) = &mut self.given_up {
+                    given_up.record(SlotNotRun { key, what, reason, at: Utc::now() });
                 }
             }
             Effect::Close(record) => {
@@ -35,14 +36,16 @@ impl Service {
                 });
             }
             Effect::Recover { account } => {
-                let (ledger, events) = (self.datadir.ledger.clone(), self.shared.events.clone());
+                let shared = Arc::clone(&self.shared);
                 self.chores.spawn(async move {
-                    let mut open = ledger.open_claims().await.unwrap_or_else(|error| {
-                        error!(%error, "what the account was doing cannot be read");
-                        Vec::new()
-                    });
-                    open.retain(|history| history.claim.key.account == account);
-                    let _ = events.send(Event::Recovered { account, open });
+                    let ask = || shared.ledger.open_claims();
+                    match insist(&shared.stop, &shared.events, Patience::Endless, ask).await {
+                        Ok(mut open) => {
+                            open.retain(|history| history.claim.key.account == account);
+                            let _ = shared.events.send(Event::Recovered { account, open });
+                        }
+                        Err(error) => error!(%error, %account, "what the account was doing cannot be read; the next start takes it up"),
+                    }
                 });
             }
             Effect::Delete { account, task, messages } => {
@@ -58,7 +61,8 @@ impl Service {
     pub(super) fn order(&mut self, order: Box<RunOrder>, reply: Option<mpsc::Sender<RunReply>>) {
         let key = order.key.clone();
         info!(task = %key.task, account = %key.account, slot = %key.slot, attempt = order.attempt(), "run ordered");
-        let reason = match self.account(&key.account).map(|handle| handle.give(Job::Run { order, reply })) {
+        let after = self.given_up.as_ref().map(GivenUp::so_far).unwrap_or_default();
+        let reason = match self.account(&key.account).map(|handle| handle.give(Job::Run { order, after, reply })) {
             Some(Ok(())) => return,
             Some(Err(_)) => "the account's task has ended",
             None => "the account cannot be reached: it is not configured, or there is no api_id",
@@ -103,24 +107,6 @@ impl Service {
             Alarm::LoggedOut { account, reason } => {
                 error!(alarm = alarm.kind(), %account, %reason, "the account cannot be used until it signs in again");
             }
-        }
-    }
-}
-
-/// A slot that never became a run.
-pub(super) struct SlotNotRun {
-    key: RunKey,
-    what: NotRun,
-    reason: String,
-    at: DateTime<Utc>,
-}
-
-/// Records what comes, one after the other: a later slot in the ledger says that the earlier ones are handled.
-pub(super) async fn record_not_run(shared: Arc<Shared>, mut queue: mpsc::UnboundedReceiver<SlotNotRun>) {
-    while let Some(SlotNotRun { key, what, reason, at }) = queue.recv().await {
-        let record = || shared.ledger.record_without_run(key.clone(), what, reason.clone(), at);
-        if let Err(error) = insist(&shared.stop, &shared.events, Patience::Endless, record).await {
-            error!(%error, "that a slot was not run could not be recorded");
         }
     }
 }

@@ -46,7 +46,7 @@ impl Front {
 
     /// Carries out work that may take long, and shows meanwhile that the process lives.
     pub(super) async fn while_alive<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut pulse = tokio::time::interval(PULSE);
+        let mut pulse = tokio::time::interval(systemd::pulse(PULSE));
         tokio::pin!(work);
         loop {
             tokio::select! {

@@ -18,6 +18,8 @@ mod effects;
 mod front;
 mod reload;
 mod start;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use std::collections::BTreeMap;
@@ -32,6 +34,7 @@ pub use start::{Options, StartError, run};
 
 use super::account::{AccountHandle, Shared};
 use super::control::Call;
+use super::given_up::GivenUp;
 use super::logging::LogControl;
 use super::reload::Reader;
 use super::ticker::{Ticker, Wake};
@@ -54,7 +57,7 @@ struct Service {
     /// Short work whose result nobody waits for.
     chores: JoinSet<()>,
     /// To the one task that records slots that were not run, in their order; `None` at the end.
-    not_run: Option<mpsc::UnboundedSender<effects::SlotNotRun>>,
+    given_up: Option<GivenUp>,
     events: mpsc::UnboundedReceiver<Event>,
     calls: mpsc::Receiver<Call>,
     ticker: Ticker,

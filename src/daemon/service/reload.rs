@@ -79,7 +79,7 @@ impl Service {
             }
             Err(panic) => error!(%panic, "reading the workdir ended in a panic; please report it"),
         }
-        systemd::status(&self.summary());
+        self.tell_systemd();
     }
 
     async fn consider(&mut self, accepted: Accepted) {
@@ -137,7 +137,14 @@ impl Service {
         }
     }
 
-    /// One line for `systemctl status`.
+    /// Renews the line of `systemctl status`.
+    pub(super) fn tell_systemd(&mut self) {
+        if systemd::is_here() {
+            systemd::status(&self.summary());
+        }
+    }
+
+    /// How things are, in one line.
     pub(super) fn summary(&mut self) -> String {
         let status = self.kernel.status();
         let pairs = status.tasks.values().flat_map(|task| task.accounts.values());

@@ -11,16 +11,17 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::Service;
 use super::backup::Link;
 use super::boot::{Booted, Owned, boot};
 use super::front::Front;
 use super::turn::Stopped;
-use super::{Service, effects};
 use crate::ai::Budget;
 use crate::config::Snapshot;
 use crate::daemon::account::{self, Shared};
 use crate::daemon::backup::{BackupHandle, BootError, Orders};
 use crate::daemon::datadir::{self, Datadir, DatadirError};
+use crate::daemon::given_up::GivenUp;
 use crate::daemon::logging::LogControl;
 use crate::daemon::reload::{self, Accepted, Reader, Rejected};
 use crate::daemon::ticker::Ticker;
@@ -114,10 +115,10 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     service.begin(accepted, refused).await?;
     info!(metrics = %front.address, workdir = %service.workdir.display(), "ready");
     systemd::ready();
-    systemd::status(&service.summary());
+    service.tell_systemd();
 
     let stopped = service.turn_until_stopped(&mut terminate, &mut interrupt, &mut hangup).await;
-    if let Stopped::Signal = stopped {
+    if !matches!(stopped, Stopped::Superseded) {
         systemd::stopping();
     }
     let told = service.drain(&stopped, &mut terminate, &mut interrupt).await;
@@ -144,7 +145,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
 }
 
 /// Everything the loop owns, and the task that serves the control socket.
-async fn assemble(
+pub(super) async fn assemble(
     options: Options,
     log: Option<LogControl>,
     datadir: Datadir,
@@ -184,9 +185,9 @@ async fn assemble(
     let shared = Arc::new(shared);
     let control_server = tokio::spawn(control::serve(socket, calls_in));
 
-    let (not_run, not_run_queue) = mpsc::unbounded_channel();
+    let (given_up, recorder) = GivenUp::new();
     let mut chores = JoinSet::new();
-    chores.spawn(effects::record_not_run(Arc::clone(&shared), not_run_queue));
+    chores.spawn(recorder.run(Arc::clone(&shared)));
     let (keep, kept) = watch::channel(None);
     chores.spawn(last_good::keep_newest(datadir_path.clone(), kept));
     let service = Service {
@@ -198,7 +199,7 @@ async fn assemble(
         actors: JoinSet::new(),
         actor_names: BTreeMap::new(),
         chores,
-        not_run: Some(not_run),
+        given_up: Some(given_up),
         events,
         calls,
         ticker: Ticker::start(wake),

@@ -36,6 +36,8 @@ pub(super) enum Stopped {
     Signal,
     /// Another process has taken over.
     Superseded,
+    /// The ledger's thread has ended: no slot can be taken any more. Whoever started the process starts it again.
+    LedgerLost,
 }
 
 impl Service {
@@ -45,8 +47,9 @@ impl Service {
         interrupt: &mut Signal,
         hangup: &mut Signal,
     ) -> Stopped {
-        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        let mut heartbeat = tokio::time::interval(systemd::pulse(HEARTBEAT));
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+        let ledger = self.datadir.ledger.clone();
         loop {
             // What is due already is done without being told.
             let is_behind = self.is_behind();
@@ -69,6 +72,10 @@ impl Service {
                     self.reload(Reread::Everything).await;
                     systemd::ready();
                 }
+                () = ledger.ended() => {
+                    error!("the ledger's thread has ended, and this process ends with it; please report it");
+                    return Stopped::LedgerLost;
+                }
                 Some(event) = self.events.recv() => self.take_in(event),
                 Some(wake) = self.wakes.recv() => self.woken(wake),
                 // One tick does a part of what is due.
@@ -86,6 +93,7 @@ impl Service {
                     self.dirty = true;
                     self.measure();
                     systemd::watchdog();
+                    self.tell_systemd();
                 }
                 _ = housekeeping.tick() => self.tidy(),
                 () = tokio::time::sleep_until(publish_at), if self.dirty => self.publish(),
@@ -102,10 +110,10 @@ impl Service {
         let grace = match why {
             Stopped::Signal if systemd::is_here() => GRACE_UNDER_SYSTEMD,
             // Whoever takes over waits 90 s, of which the look that told us may have been 60 s late.
-            Stopped::Signal | Stopped::Superseded => GRACE,
+            Stopped::Signal | Stopped::Superseded | Stopped::LedgerLost => GRACE,
         };
         let end = Instant::now() + grace;
-        let mut told = matches!(why, Stopped::Signal);
+        let mut told = !matches!(why, Stopped::Superseded);
         let cut_off = loop {
             if self.kernel.is_idle() {
                 break None;
@@ -133,7 +141,7 @@ impl Service {
         }
         self.stop.send_replace(true);
         self.accounts.clear();
-        (self.not_run, self.keep) = (None, None);
+        (self.given_up, self.keep) = (None, None);
         let ended = async {
             while self.actors.join_next().await.is_some() {}
             while self.chores.join_next().await.is_some() {}

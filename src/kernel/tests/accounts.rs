@@ -55,6 +55,38 @@ fn a_newer_slot_takes_the_place_of_one_that_still_waits() {
     assert!(stage.alarms.is_empty());
 }
 
+/// The ledger's latest slot tells the next process where to go on: nothing may be recorded before what is older.
+#[test]
+fn no_slot_is_given_up_before_an_older_one_that_still_waits() {
+    let task = "[tasks.long]\nschedule = '05:59'\n[tasks.t]\nschedule = '0 6-12 * * *'\nmissed = { policy = 'skip' }\n";
+    let mut stage = Stage::new("22T00:00:00", task);
+    stage.until("22T06:30:00");
+    // The machine sleeps.
+    stage.jump("22T09:30:00");
+    assert_eq!(stage.missed(), [6, 7, 8, 9].map(|hour| format!("t/alice@22T{hour:02}:00 Missed")));
+    assert_eq!(stage.alarms, ["t/alice@22T09:00 missed"]);
+    assert_eq!(stage.task("t").counts.missed.values().sum::<u64>(), 4);
+    assert_eq!(stage.kernel.status().accounts["alice"].queue_length, 0);
+    stage.until("22T10:30:00");
+    // A run by hand goes on as the next one comes.
+    let (name, now) = ("t".parse().unwrap(), stage.now);
+    let by_hand = stage.kernel.once(now, &name, None).unwrap();
+    stage.until("22T11:00:00");
+    assert_eq!(stage.missed(), ["t/alice@22T10:00 Skipped", "t/alice@22T11:00 Skipped"]);
+    assert_eq!(by_hand.len(), 1);
+}
+
+#[test]
+fn a_changed_schedule_gives_up_what_waits_before_what_is_newer() {
+    let tables = |schedule: &str| {
+        format!("[tasks.long]\nschedule = '05:59'\n[tasks.t]\nschedule = '{schedule}'\njitter = '50m'\n")
+    };
+    let mut stage = Stage::new("22T00:00:00", &tables("0 6-12 * * *"));
+    stage.until("22T07:00:00");
+    stage.load(&tables("30 12 * * *"));
+    assert_eq!(stage.missed(), ["t/alice@22T06:00 Skipped", "t/alice@22T07:00 Skipped"]);
+}
+
 #[test]
 fn in_quiet_hours_nothing_begins_and_the_last_slot_of_the_night_stands_for_all() {
     let quiet = alice("quiet = ['23:00', '07:00']", "[tasks.t]\nschedule = '0 * * * *'\n");

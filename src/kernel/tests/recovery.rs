@@ -109,6 +109,45 @@ fn a_lost_actor_s_orders_are_given_once_more_or_taken_up() {
 }
 
 #[test]
+fn what_the_actor_dies_with_again_and_again_is_given_up() {
+    let alice: AccountName = "alice".parse().unwrap();
+    let dies = |stage: &mut Stage, open: &[ClaimHistory]| {
+        stage.event(Event::ActorLost { account: alice.clone() });
+        stage.event(Event::Recovered { account: alice.clone(), open: open.to_vec() });
+        stage.ordered()
+    };
+    // In the middle of the first attempt.
+    let (mut stage, order) = ordered();
+    let claim = open(&order, Vec::new());
+    assert_eq!(dies(&mut stage, std::slice::from_ref(&claim)), ["t/alice@22T06:00 take up"]);
+    assert!(dies(&mut stage, &[claim]).is_empty());
+    assert_eq!(stage.closed.iter().map(|record| record.outcome).collect::<Vec<_>>(), [Outcome::Interrupted]);
+    assert_eq!(stage.alarms, ["t/alice@22T06:00 interrupted"]);
+    assert!(stage.not_run.is_empty() && stage.kernel.is_idle());
+
+    // The first time before the slot was claimed.
+    let (mut stage, order) = ordered();
+    assert_eq!(dies(&mut stage, &[]), ["t/alice@22T06:00 scheduled"]);
+    assert!(dies(&mut stage, &[open(&order, Vec::new())]).is_empty());
+    assert_eq!(stage.alarms, ["t/alice@22T06:00 interrupted"]);
+    assert!(stage.not_run.is_empty(), "a slot that was claimed is not missed");
+
+    // Before anything of the second attempt was kept.
+    let (mut stage, order) = ordered();
+    let failed = stage.end(&order, Outcome::Failed);
+    let claim = open(&order, vec![failed]);
+    stage.until("22T06:10:00");
+    assert_eq!(stage.ordered(), ["t/alice@22T06:00 attempt 2"]);
+    assert!(dies(&mut stage, std::slice::from_ref(&claim)).is_empty());
+    stage.until("22T06:11:00");
+    assert_eq!(stage.ordered(), ["t/alice@22T06:00 attempt 2"]);
+    assert!(dies(&mut stage, &[claim]).is_empty());
+    stage.until("22T23:00:00");
+    assert!(stage.orders.is_empty());
+    assert_eq!(stage.alarms, ["t/alice@22T06:00 failed"]);
+}
+
+#[test]
 fn a_lost_actor_does_not_double_the_alarm_of_the_deadline() {
     let mut stage = Stage::new("22T00:00:00", &format!("{DAILY}deadline = '22:00'\n"));
     stage.until("22T06:00:00");

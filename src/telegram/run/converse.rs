@@ -53,7 +53,8 @@ pub async fn review(connection: &mut Connection, plan: &Plan<'_>) -> Result<Opti
     let peer = chats::find(connection, plan.chat).await?;
     let mut chat = Chat::new(peer, plan.topic, connection.session().my_id().unwrap_or_default());
     let since = connection.telegram_time(plan.since) - CLOCK_TOLERANCE;
-    let history = history::since(connection, &mut chat, since).await?;
+    let mut history = history::since(connection, &mut chat, since).await?;
+    history.retain(|message| plan.concerns(message));
     let journal = find_sends(&plan.script, &plan.journal, &history);
     Ok(decide_from_history(Arc::clone(&plan.script), chat.place(), &journal, history))
 }
@@ -90,7 +91,8 @@ impl<R: Recorder> Run<'_, R> {
     async fn first_input(&mut self) -> Result<Input, RunError> {
         if !self.plan.journal.is_empty() || self.plan.uncertain {
             let since = self.since();
-            let history = history::since(self.connection, &mut self.chat, since).await?;
+            let mut history = history::since(self.connection, &mut self.chat, since).await?;
+            history.retain(|message| self.plan.concerns(message));
             let mut journal = find_sends(&self.plan.script, &self.plan.journal, &history);
             if self.plan.uncertain {
                 journal = doubt_what_follows(&self.plan.script, journal, since);

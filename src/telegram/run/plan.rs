@@ -38,10 +38,19 @@ pub struct Plan<'a> {
     pub reach: Reach,
     /// What an interrupted attempt had done; empty for a new one.
     pub journal: Vec<JournalMark>,
+    /// Own messages of earlier attempts that this one does not go on from. They may say the same, and are not this one's.
+    pub earlier: Vec<i32>,
     /// When the attempt began; for a new one, now; for one whose beginning is not known, when its slot was planned.
     pub since: DateTime<Utc>,
     /// The journal may lack its end, or all of it, because the state came from a backup: the chat is looked at first.
     pub uncertain: bool,
+}
+
+impl Plan<'_> {
+    /// Whether a message of the chat may have to do with this attempt.
+    pub(super) fn concerns(&self, message: &ChatMessage) -> bool {
+        !self.earlier.contains(&message.id)
+    }
 }
 
 /// Answers what the script cannot.

@@ -46,15 +46,26 @@ pub(crate) async fn ask_unix(path: &Path, request: &str) -> Answer {
     exchange(UnixStream::connect(path).await.unwrap(), request, &[]).await
 }
 
-async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str, headers: &[&str]) -> Answer {
+/// A request as it is sent to a host of this name.
+pub(super) fn written(request: &str, host: &str, headers: &[&str]) -> String {
     let more: String = headers.iter().flat_map(|line| [line, "\r\n"]).collect();
-    let request = format!("{request} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{more}\r\n");
+    format!("{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n")
+}
+
+async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str, headers: &[&str]) -> Answer {
+    let request = written(request, "test", headers);
     let mut text = String::new();
     let exchange = async {
         stream.write_all(request.as_bytes()).await.unwrap();
         stream.read_to_string(&mut text).await.unwrap();
     };
     within_limit(exchange, || format!("the answer to {request:?}")).await;
+    read(&request, &text)
+}
+
+/// An answer that came until its end.
+#[track_caller]
+pub(super) fn read(request: &str, text: &str) -> Answer {
     let (headers, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer to {request:?}: {text:?}"));
     let status = headers.split(' ').nth(1).and_then(|code| code.parse().ok());
     Answer { status: status.unwrap(), headers: headers.to_owned(), body: body.to_owned() }

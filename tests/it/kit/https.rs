@@ -1,4 +1,4 @@
-//! An HTTPS server on this machine, with the certificate of `tests/cases/tls`.
+//! An HTTPS server on this machine, with the certificate of `tests/cases/tls`, and a client that believes it and no other.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+
+use super::http::{Answer, read, written};
+use super::within_limit;
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -28,6 +31,31 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/tls")
 }
 
+/// The certificate of `localhost`, and its key.
+pub(crate) fn certificate() -> (PathBuf, PathBuf) {
+    (folder().join("localhost.pem"), folder().join("localhost.key"))
+}
+
+/// Sends `METHOD PATH` with header lines to a port of this machine, by TLS.
+pub(crate) async fn ask_tls(port: u16, request: &str, headers: &[&str]) -> Answer {
+    let request = written(request, &format!("localhost:{port}"), headers);
+    let exchange = move || {
+        let mut trusted = RootCertStore::empty();
+        trusted.add(CertificateDer::from_pem_file(authority()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_root_certificates(trusted).with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut stream = StreamOwned::new(connection, TcpStream::connect(("127.0.0.1", port)).unwrap());
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        read(&request, &text)
+    };
+    within_limit(tokio::task::spawn_blocking(exchange), || "an answer by TLS".to_owned()).await.unwrap()
+}
+
 /// What `SSL_CERT_FILE` has to be for the server to be believed.
 pub(crate) fn authority() -> PathBuf {
     folder().join("authority.pem")
@@ -40,8 +68,9 @@ pub(crate) fn ok(body: &str) -> String {
 
 impl Https {
     pub(crate) fn start(answer: impl Fn(&Request) -> String + Send + Sync + 'static) -> Self {
-        let chain = CertificateDer::pem_file_iter(folder().join("localhost.pem")).unwrap();
-        let key = PrivateKeyDer::from_pem_file(folder().join("localhost.key")).unwrap();
+        let (chain, key) = certificate();
+        let chain = CertificateDer::pem_file_iter(chain).unwrap();
+        let key = PrivateKeyDer::from_pem_file(key).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -30,7 +30,7 @@ use std::time::Duration;
 pub(crate) use command::{Ended, Invocation, read_until};
 pub(crate) use daemon::Daemon;
 pub(crate) use http::{Answer, ask, ask_unix};
-pub(crate) use https::{Https, authority, ok};
+pub(crate) use https::{Https, ask_tls, authority, certificate, ok};
 pub(crate) use log::{Line, Log};
 pub(crate) use random::Random;
 pub(crate) use stage::{Stage, soon, world};
