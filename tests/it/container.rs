@@ -8,7 +8,7 @@ use tgsignd::kernel::record::RunRecord;
 use tgsignd::kernel::status::{BackupRole, Status};
 use webdav_sim::{Fault, Server, profiles};
 
-use super::kit::{Invocation, Stage, soon};
+use super::kit::{Invocation, LOOK_AGAIN, Stage, soon, within_limit};
 
 const KEY: &str = "a secret of more than thirty-two bytes";
 const SIGN: &str = "chat = '@quick_bot'\nsteps = [{ send = '/sign' }]";
@@ -136,6 +136,50 @@ async fn a_rolling_deploy_hands_the_session_over() {
     assert_eq!(stage.sent("alice", "quick"), ["/sign"], "only one of them signs in");
     old.stop().await;
     new.stop().await;
+}
+
+/// Waits until so many processes have announced themselves.
+async fn announced(server: &Server, count: usize) {
+    let came = async {
+        while records(server, "-t-").len() != count {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    within_limit(came, || format!("{count} announcements: {:?}", server.files())).await;
+}
+
+/// Objects of one kind on the server, without what their names have in common.
+fn records(server: &Server, kind: &str) -> Vec<String> {
+    let files = server.files().into_iter();
+    files.filter_map(|file| Some(file.split_once(kind)?.1.to_owned())).collect()
+}
+
+#[tokio::test]
+async fn whoever_ends_while_it_waits_lets_go_and_whoever_is_overtaken_stays() {
+    let (stage, server) = (Stage::new().await, Server::start(profiles::APACHE).await.unwrap());
+    stage.task("sign", &format!("{SIGN}\nschedule = '@yearly'"));
+    stage.daemon_as(container(&stage, &server, false)).await.kill9().await;
+    let dead = records(&server, "-t-");
+
+    let mut waits = stage.spawn_elsewhere(at(stage.run_elsewhere(), &server));
+    announced(&server, 2).await;
+    waits.sigterm();
+    assert!(waits.exit().await.success());
+    let mut released = records(&server, "-r-");
+    released.extend(dead.clone());
+    released.sort();
+    assert_eq!(released, records(&server, "-t-"), "only the killed one has not let go");
+
+    let mut overtaken = stage.spawn_elsewhere(at(stage.run_elsewhere(), &server));
+    announced(&server, 3).await;
+    let next = stage.spawn(container(&stage, &server, false));
+    overtaken.says("this process signs nothing in any more").await;
+    for name in dead {
+        server.remove(&format!("tgsignd/tgsignd-t-{name}"));
+    }
+    next.ready().await.stop().await;
+    overtaken.sigterm();
+    assert!(overtaken.exit().await.success(), "it waited for its end");
 }
 
 #[tokio::test]

@@ -80,6 +80,8 @@ pub(super) struct Arena {
     /// The last process that had been started when one was killed and not buried: the next one waits its 90 s.
     unburied: Option<i32>,
     ended: u64,
+    /// What happened how often.
+    counts: BTreeMap<&'static str, usize>,
     story: Vec<String>,
 }
 
@@ -144,6 +146,7 @@ impl Arena {
             started: 0,
             unburied: None,
             ended: 0,
+            counts: BTreeMap::new(),
             story: Vec::new(),
         };
         arena.write_tasks();
@@ -226,6 +229,7 @@ impl Arena {
         let said = log.text();
         let word = if fate == Fate::Killed { "is killed" } else { "is told to end" };
         self.tell(&format!("host {host}: {word} after {} lines of log", said.lines().count()));
+        *self.counts.entry(word).or_default() += 1;
         let patient = self.rounds >= LONG && self.random.below(25) == 0;
         match fate {
             Fate::Killed if patient => self.unburied = Some(self.started),
@@ -248,8 +252,17 @@ impl Arena {
     }
 
     /// What the log of a daemon must and must not say.
-    fn heed(&self, host: usize, log: &str) {
-        let has_begun = log.lines().any(|line| line.contains("\"message\":\"ready\""));
+    fn heed(&mut self, host: usize, log: &str) {
+        let says = |words: &str| log.lines().any(|line| line.contains(words));
+        let has_begun = says("\"message\":\"ready\"");
+        for (what, has) in [
+            ("restored", says("restored; what was done in the ")),
+            ("was ready", has_begun),
+            ("was overtaken", says("another process has taken over")),
+            ("was ended before it was ready", !has_begun),
+        ] {
+            *self.counts.entry(what).or_default() += usize::from(has);
+        }
         if self.hosts[host].restores && has_begun {
             assert!(log.contains("restored; what was done in the "), "{}\n{log}", self.explain("nothing was said"));
         }
@@ -273,6 +286,7 @@ impl Arena {
         let in_time = tokio::time::timeout(PATIENCE, ready).await.is_ok();
         assert!(in_time, "{}\n{}", self.explain("it never became ready"), log.text());
         self.unburied = None;
+        *self.counts.entry("waited for the dead").or_default() += 1;
         self.tell(&format!("host {host}: process {} has waited and is ready", self.hosts[host].number));
     }
 
@@ -339,12 +353,16 @@ impl Arena {
         for (_, outcome) in &outcomes {
             *words.entry(outcome.as_str()).or_default() += 1;
         }
-        println!("{} slots were due: {words:?}; {:?} sent and pressed; {story}", due.len(), self.judge.done());
+        let (sent, pressed) = self.judge.done();
+        println!("{} slots were due: {words:?}; {sent} messages, {pressed} clicks", due.len());
+        println!("{} processes, {} ended: {:?}", self.started, self.ended, self.counts);
         assert!(succeeded * 2 > due.len(), "too little is signed in to prove anything: {outcomes:?}\n{story}\n{log}");
     }
 
     fn tell(&mut self, what: &str) {
-        self.story.push(format!("{} {what}", Utc::now().format("%H:%M:%S%.3f")));
+        let line = format!("{} {what}", Utc::now().format("%H:%M:%S%.3f"));
+        println!("{line}");
+        self.story.push(line);
     }
 
     fn explain(&self, what: &str) -> String {
