@@ -27,6 +27,8 @@ const FOLDER: &str = "tgsignd";
 const GAP: TimeDelta = TimeDelta::seconds(2);
 /// Slots for each round.
 const SLOTS: i32 = 4;
+/// The answer to a click is waited for so long; a lost one must not keep an account for longer than processes live.
+const ANSWER: &str = "5s";
 /// From so many rounds on some of the dead are not buried.
 const LONG: u64 = 100;
 
@@ -166,7 +168,7 @@ impl Arena {
                 text,
                 "[tasks.{name}]\naccounts = ['{account}']\nchat = '@ticket_bot'\nschedule = '{time}'\n\
                  missed = {{ policy = 'run-once', within = '3h' }}\n\
-                 steps = [{{ send = '/sign {name}' }}, {{ click = '签到 {name}' }}]\n\
+                 steps = [{{ send = '/sign {name}' }}, {{ click = '签到 {name}', within = '{ANSWER}' }}]\n\
                  outcome = {{ success = ['签到成功 {name}'] }}\n"
             )
             .unwrap();
