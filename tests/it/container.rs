@@ -71,6 +71,47 @@ async fn a_fresh_disk_gets_session_and_memory_back_and_signs_in_no_second_time()
 }
 
 #[tokio::test]
+async fn an_empty_container_with_variables_only_starts_restores_signs_in_and_backs_up() {
+    let (stage, server) = (Stage::new().await, Server::start(profiles::NEXTCLOUD).await.unwrap());
+    let disk = stage.other_datadir();
+    let bare = |command: &[&str]| {
+        at(Invocation::new(command), &server)
+            .variable("TGSIGND_DATADIR", &disk)
+            .variable("TGSIGND_WORKDIR", disk.join("workdir"))
+            .variable("TG_API_ID", "12345")
+            .variable("TG_API_HASH", "0".repeat(32))
+            // Where the simulated data centre is, which nothing pushed may say.
+            .variable("TGSIGND_CONFIG", stage.settings().replace("[defaults]\ntimezone = \"UTC\"\n", ""))
+    };
+    let today = chrono::Utc::now().format("%Y-%m-%d").to_string();
+    let first = stage.spawn_elsewhere(bare(&["run"]).variable("TGSIGND_FIRST_BOOT", today)).ready().await;
+    stage.write("tgsignd.toml", "version = 1\n[defaults]\ntimezone = \"UTC\"\n");
+    stage.task("sign", &format!("{SIGN}\nschedule = '{}'\nmissed = {{ policy = 'run-once', within = '1h' }}", soon()));
+    let laptop = |command: &[&str]| {
+        let settings = stage.settings().replace("[defaults]\ntimezone = \"UTC\"\n", "");
+        at(stage.tgsignd(command), &server).variable("TGSIGND_CONFIG", settings)
+    };
+    laptop(&["push", "session", "alice", "--wait"]).ends().await.success();
+    laptop(&["push", "workdir", "--wait"]).ends().await.success();
+    first.stop().await;
+
+    std::fs::remove_dir_all(&disk).unwrap();
+    let before = manifests(&server);
+    let posted = stage.sent("alice", "quick").len();
+    let container = stage.spawn_elsewhere(bare(&["run"])).ready().await;
+    assert!(container.has_said("restored; what was done in the "), "{}", container.log.text());
+    let again = bare(&["once", "sign"]).ends().await.success();
+    assert!(again.contains("succeeded"), "{again}");
+    assert_eq!(stage.sent("alice", "quick").len() - posted, 1);
+    bare(&["backup", "now"]).ends().await.success();
+    let after = manifests(&server);
+    assert!(after.keys().next_back() > before.keys().next_back(), "{after:?}");
+    let status = container.status().await;
+    assert_eq!(status.backup.unwrap().role, BackupRole::Holder);
+    container.stop().await;
+}
+
+#[tokio::test]
 async fn what_was_done_after_the_last_backup_is_found_in_the_chat() {
     let (stage, server) = (Stage::new().await, Server::start(profiles::DUFS).await.unwrap());
     let daemon = stage.daemon_as(container(&stage, &server, false)).await;

@@ -1,12 +1,14 @@
 //! The engine of the backup and its commands, with real data directories, on every simulated server and the real ones.
 
 mod commands;
+mod cut_off;
 mod host;
 mod hostile;
 mod inbox;
 mod owners;
 mod racing;
 mod round_trip;
+mod stores;
 
 use host::{Host, KEY};
 use tgsignd::backup::sync::{Committed, History, Outcome, Reason, SyncError};
