@@ -11,7 +11,7 @@ use super::condition;
 use super::handle::{InForce, Order, Report};
 use super::ownership::Ownership;
 use super::timetable::{Due, Pace, Timetable};
-use crate::backup::log::{Hold, Keep, Survey};
+use crate::backup::log::{Hold, Keep};
 use crate::backup::sync::{Engine, History, Inputs, Outcome, Reason, Remedy, Resolved, SyncError, explain};
 use crate::config::Backup;
 use crate::daemon::backup_setup;
@@ -192,10 +192,10 @@ impl Actor {
                     self.ownership.look();
                     return false;
                 }
-                match &check.survey {
-                    Survey::Head(_) | Survey::Landed(_) => self.status.conflict = None,
-                    Survey::Empty if self.engine.position().committed.is_none() => {}
-                    other => self.conflict(explain::survey(other)).await,
+                if check.survey.is_in_order(self.engine.position()) {
+                    self.status.conflict = None;
+                } else {
+                    self.conflict(explain::survey(&check.survey)).await;
                 }
             }
             Err(error) => {

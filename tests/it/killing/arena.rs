@@ -297,7 +297,7 @@ impl Arena {
         self.honour_the_dead().await;
         let effects = self.random.below(240);
         // Hosts that wait for each other ask for little; one alone always has something to do.
-        let longest = if self.hosts.len() > 1 { 500 + self.random.below(5500) } else { 20_000 };
+        let longest = if self.hosts.len() > 1 { 500 + self.random.below(5500) } else { 10_000 };
         let (mut requests, mut calls) = (self.server.request_counts(), self.stage.centre.log_changes());
         let goal = *requests.borrow() as u64 + *calls.borrow() + effects;
         let reached = async {

@@ -156,6 +156,13 @@ async fn a_server_that_shows_an_older_state_is_found_out() {
     }
 }
 
+/// The generation that a new host restores.
+async fn restored(store: &Store) -> Result<u64, SyncError> {
+    let mut other = Host::empty(&store.url(), KEY);
+    let restoration = other.engine.restore(&ALL).await?;
+    Ok(restoration.head.manifest.generation.number())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_replayed_never_becomes_the_newest() {
     for offer in offers() {
@@ -175,10 +182,6 @@ async fn what_is_replayed_never_becomes_the_newest() {
         for (bytes, name) in &old {
             store.write(name, bytes);
         }
-        let restored = |store: &Store| {
-            let mut other = Host::empty(&store.url(), KEY);
-            async move { other.engine.restore(&ALL).await.map(|restoration| restoration.head.manifest.generation.number()) }
-        };
         assert_eq!(restored(&store).await.unwrap(), 4);
         assert_eq!(new_generation(commit_more(&mut host).await).generation.manifest.generation.number(), 5);
 
