@@ -41,7 +41,7 @@ impl Kernel {
         match item {
             Item::Slot(id, slot) => self.fire(now, id, slot),
             Item::Resume(id, slot) => self.resume(now, id, slot),
-            Item::Deadline(id, slot) => self.deadline_passed(id, slot),
+            Item::Deadline(id, slot) => self.deadline_passed(now, id, slot),
             Item::Delete(id, slot) => self.delete(id, slot),
             Item::Queue(lane) => self.pump(now, lane),
         }
@@ -84,9 +84,7 @@ impl Kernel {
         if planned.rested {
             self.count_delayed(&task.name, DelayedReason::Quiet);
         }
-        if let Some(deadline) = task.timing.deadline_for(slot) {
-            self.agenda.add(deadline, Item::Deadline(id, slot));
-        }
+        self.watch_deadline(id, slot);
         let trigger = if planned.late { Trigger::Late } else { Trigger::Scheduled };
         let order = RunOrder { key, task, trigger, fire_at: planned.at, work: Work::First };
         self.enqueue(now, lane, Box::new(order), false);
@@ -134,12 +132,18 @@ impl Kernel {
         self.enqueue(now, lane_id, Box::new(RunOrder { key, task, trigger, fire_at, work }), false);
     }
 
-    fn deadline_passed(&mut self, id: PairId, slot: Slot) {
-        let Some(pair) = self.pairs.get(id) else { return };
-        if pair.done >= Some(slot) || pair.fired.is_some_and(|(newest, _)| newest > slot) {
-            return;
+    /// Has the deadline of a pair's newest slot noticed; one that has passed already is noticed at once.
+    pub(super) fn watch_deadline(&mut self, id: PairId, slot: Slot) {
+        if let Some(deadline) = self.pairs.get_mut(id).and_then(|pair| pair.watch_deadline(slot)) {
+            self.agenda.add(deadline, Item::Deadline(id, slot));
         }
-        self.effects.push(Effect::Alarm(Alarm::DeadlinePassed { key: pair.run_key(slot) }));
+    }
+
+    fn deadline_passed(&mut self, now: DateTime<Utc>, id: PairId, slot: Slot) {
+        let Some(pair) = self.pairs.get_mut(id) else { return };
+        if pair.misses_deadline(slot, now) {
+            self.effects.push(Effect::Alarm(Alarm::DeadlinePassed { key: pair.run_key(slot) }));
+        }
     }
 
     fn delete(&mut self, id: PairId, slot: Slot) {

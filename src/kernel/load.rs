@@ -10,7 +10,7 @@ use super::engine::Kernel;
 use super::order::{Effect, RunOrder, Work};
 use super::pair::Pair;
 use super::pairs::{PairId, PairKey};
-use super::record::{ClaimHistory, NotRun, RunRecord};
+use super::record::{ClaimHistory, NotRun, Position, RunRecord};
 use super::status::{DETAILED_TASKS, SkippedReason};
 use crate::config::{Changes, Snapshot, Task};
 use crate::names::RunKey;
@@ -105,6 +105,9 @@ impl Kernel {
                 && let Some(pair) = self.pairs.get_mut(id)
             {
                 let (carried, dropped) = pair.change(Arc::clone(task), index, since, now);
+                if let Some(slot) = pair.deadline.watched() {
+                    self.watch_deadline(id, slot);
+                }
                 for slot in dropped {
                     let key = RunKey { task: key.0.clone(), account: key.1.clone(), slot };
                     self.skip(key, SkippedReason::TaskChanged, TASK_CHANGED);
@@ -117,7 +120,9 @@ impl Kernel {
                 id
             } else {
                 let (lane, position) = (self.lanes.of(account), self.positions.remove(&key));
-                self.pairs.insert(Pair::new(Arc::clone(task), index, lane, since, position.as_ref()))
+                let id = self.pairs.insert(Pair::new(Arc::clone(task), index, lane, since, position.as_ref()));
+                self.watch_what_failed(now, id, position.as_ref());
+                id
             };
             self.take_up_left_behind(now, &key);
             self.plan(now, id);
@@ -149,9 +154,21 @@ impl Kernel {
         self.agenda.retain(|item| match item {
             Item::Slot(id, slot) => pairs.get(*id).is_some_and(|pair| pair.is_planned(*slot)),
             Item::Resume(id, slot) => pairs.get(*id).is_some_and(|pair| pair.waits_for(*slot)),
-            Item::Deadline(id, _) => pairs.get(*id).is_some(),
+            Item::Deadline(id, slot) => pairs.get(*id).is_some_and(|pair| pair.deadline.watched() == Some(*slot)),
             Item::Delete(..) | Item::Queue(_) => true,
         });
+    }
+
+    /// The newest slot was run by an earlier process and not done: its deadline may still come. One that has passed adds nothing
+    /// to the alarm there was.
+    fn watch_what_failed(&mut self, now: DateTime<Utc>, id: PairId, position: Option<&Position>) {
+        let Some(position) = position else { return };
+        let Some((last, last_slot)) = position.last.as_ref().zip(position.last_slot) else { return };
+        let was_run = matches!(last.outcome, Outcome::Failed | Outcome::Unknown | Outcome::Interrupted);
+        let deadline = self.pairs.get(id).and_then(|pair| pair.task.timing.deadline_for(last_slot));
+        if was_run && last.slot == last_slot && deadline > Some(now) {
+            self.watch_deadline(id, last_slot);
+        }
     }
 
     /// What an earlier process left behind: of several claims the newest is taken up, the others end as what they are.
@@ -164,10 +181,7 @@ impl Kernel {
         }
         let (Some(id), Some(newest)) = (id, newest) else { return };
         let slot = newest.claim.key.slot;
-        let deadline = self.pairs.get(id).and_then(|pair| pair.task.timing.deadline_for(slot));
-        if let Some(deadline) = deadline.filter(|deadline| *deadline > now) {
-            self.agenda.add(deadline, Item::Deadline(id, slot));
-        }
+        self.watch_deadline(id, slot);
         self.take_up(now, id, newest);
     }
 

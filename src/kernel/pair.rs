@@ -39,6 +39,16 @@ impl Planned {
     }
 }
 
+/// What becomes of the task's deadline for one account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deadline {
+    Unwatched,
+    /// This slot has to be done by its deadline.
+    Watched(Slot),
+    /// Slots up to this one need no alarm any more: there was one.
+    Told(Slot),
+}
+
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) task: Arc<Task>,
@@ -52,6 +62,7 @@ pub(super) struct Pair {
     pub(super) planned: Option<Planned>,
     /// The slot that was ordered last, and when it was to begin.
     pub(super) fired: Option<(Slot, DateTime<Utc>)>,
+    pub(super) deadline: Deadline,
     /// How a slot ended for now that is taken up again.
     pub(super) waiting: Option<Box<RunRecord>>,
     /// The latest slot whose sign-in is done.
@@ -60,6 +71,23 @@ pub(super) struct Pair {
     pub(super) success_at: Option<DateTime<Utc>>,
     /// Own messages of a slot's run.
     pub(super) to_delete: Option<Box<(Slot, Vec<i32>)>>,
+}
+
+impl Deadline {
+    fn told(self) -> Option<Slot> {
+        match self {
+            Self::Told(slot) => Some(slot),
+            Self::Unwatched | Self::Watched(_) => None,
+        }
+    }
+
+    /// The slot whose deadline is still to come.
+    pub(super) fn watched(self) -> Option<Slot> {
+        match self {
+            Self::Watched(slot) => Some(slot),
+            Self::Unwatched | Self::Told(_) => None,
+        }
+    }
 }
 
 /// What planning found out about slots that passed.
@@ -95,6 +123,7 @@ impl Pair {
             handled,
             planned: None,
             fired: None,
+            deadline: position.and_then(|position| position.deadline_alarm).map_or(Deadline::Unwatched, Deadline::Told),
             waiting: None,
             done: done.filter(|last| last.outcome.is_done()).map(|last| last.slot),
             success_at: position.and_then(|position| position.last_success_at),
@@ -159,6 +188,7 @@ impl Pair {
             last: None,
             last_success_at: self.success_at,
             consecutive_failures: 0,
+            deadline_alarm: self.deadline.told(),
         }
     }
 
@@ -177,6 +207,25 @@ impl Pair {
     pub(super) fn handled(&mut self, slot: Slot) {
         self.floor = self.floor.max(slot.instant());
         self.handled = self.handled.max(Some(slot));
+    }
+
+    /// Watches the deadline of this slot, the newest one; returns when it is. There is at most one alarm of a slot's deadline.
+    pub(super) fn watch_deadline(&mut self, slot: Slot) -> Option<DateTime<Utc>> {
+        if self.deadline.told() >= Some(slot) {
+            return None;
+        }
+        self.deadline = Deadline::Watched(slot);
+        self.task.timing.deadline_for(slot)
+    }
+
+    /// Whether the deadline of the slot has passed and nobody has been told. It may have been moved since it was watched.
+    pub(super) fn misses_deadline(&mut self, slot: Slot, now: DateTime<Utc>) -> bool {
+        let passed = self.task.timing.deadline_for(slot).is_some_and(|deadline| deadline <= now);
+        let misses = passed && self.done < Some(slot) && self.deadline == Deadline::Watched(slot);
+        if misses {
+            self.deadline = Deadline::Told(slot);
+        }
+        misses
     }
 
     /// Whether the slots follow the last success.

@@ -166,6 +166,8 @@ pub struct Position {
     pub last_success_at: Option<DateTime<Utc>>,
     /// Closed claims since then that were not done; skipped ones do not count.
     pub consecutive_failures: u32,
+    /// The latest slot whose deadline was told to have passed.
+    pub deadline_alarm: Option<Slot>,
 }
 
 /// The closed claim that ended last.

@@ -21,6 +21,7 @@ macro_rules! contract {
             a_slot_that_is_not_run_is_taken
             positions_tell_where_each_pair_stands
             a_manual_run_is_no_slot_of_the_schedule
+            the_latest_alarm_of_a_deadline_is_kept
             a_pair_is_active_since_its_schedule_came
             runs_are_found_the_newest_first
             pruning_keeps_what_is_needed
@@ -206,6 +207,7 @@ pub(super) fn positions_tell_where_each_pair_stands(ledger: &mut dyn Ledger) {
         }),
         last_success_at: Some(at(2) + TimeDelta::minutes(1)),
         consecutive_failures: 2,
+        deadline_alarm: None,
     };
     assert_eq!(task, expected);
     assert_eq!((untried.last_slot, untried.last), (Some(Slot::at(at(1))), None));
@@ -220,6 +222,21 @@ pub(super) fn a_manual_run_is_no_slot_of_the_schedule(ledger: &mut dyn Ledger) {
     let position = ledger.positions().unwrap().pop().unwrap();
     assert_eq!(position.last_slot, Some(Slot::at(at(1))));
     assert_eq!((position.last.unwrap().run_id, position.consecutive_failures), (manual.run_id, 0));
+}
+
+pub(super) fn the_latest_alarm_of_a_deadline_is_kept(ledger: &mut dyn Ledger) {
+    perform(ledger, "task", 1, Outcome::Failed);
+    let told = |ledger: &mut dyn Ledger| {
+        let positions = ledger.positions().unwrap().into_iter();
+        positions.map(|position| (position.task.to_string(), position.deadline_alarm)).collect::<Vec<_>>()
+    };
+    let slot = |hour| Some(Slot::at(at(hour)));
+    assert_eq!(told(ledger), [("task".to_owned(), None)]);
+    for hour in [5, 3] {
+        ledger.keep_deadline_alarm(&claim_of("task", hour).key).unwrap();
+    }
+    ledger.keep_deadline_alarm(&claim_of("waiting", 2).key).unwrap();
+    assert_eq!(told(ledger), [("task".to_owned(), slot(5)), ("waiting".to_owned(), slot(2))]);
 }
 
 pub(super) fn a_pair_is_active_since_its_schedule_came(ledger: &mut dyn Ledger) {

@@ -65,6 +65,9 @@ pub trait Ledger: Send {
     /// Where every task and account stands that the ledger has ever seen and not pruned.
     fn positions(&mut self) -> Result<Vec<Position>, LedgerError>;
 
+    /// Keeps that people were told of a slot whose deadline passed. Of each task and account the latest slot is kept.
+    fn keep_deadline_alarm(&mut self, key: &RunKey) -> Result<(), LedgerError>;
+
     /// Since when each of `pairs` has had its schedule, in their order: `now` for those that are new or have another schedule.
     /// Slots before that are not missed. Pairs of `of` that are not listed are forgotten, so this is called with all of them.
     fn active_since(

@@ -98,6 +98,11 @@ impl LedgerHandle {
         self.ask(|ledger| ledger.positions()).await
     }
 
+    /// Keeps that people were told of a deadline; see [`Ledger::keep_deadline_alarm`].
+    pub async fn keep_deadline_alarm(&self, key: RunKey) -> Result<(), LedgerError> {
+        self.ask(move |ledger| ledger.keep_deadline_alarm(&key)).await
+    }
+
     /// Since when pairs have had their schedules; see [`Ledger::active_since`].
     pub async fn active_since(
         &self,

@@ -53,3 +53,31 @@ async fn a_slot_that_is_not_made_up_for_is_recorded_and_alarmed() {
         assert!(!again.text().contains("\"missed\""), "{}", again.text());
     }
 }
+
+#[tokio::test]
+async fn a_deadline_is_told_once_however_often_the_daemon_starts() {
+    let stage = Stage::new().await;
+    let ago = |minutes| (Utc::now() - TimeDelta::minutes(minutes)).format("%H:%M").to_string();
+    let (slot, deadline) = (ago(60), ago(30));
+    let task = |deadline: &str| {
+        format!(
+            "schedule = '{slot}'\ndeadline = '{deadline}'\nretry = {{ attempts = 3, delay = '1h' }}\n\
+             chat = '@quick_bot'\nsteps = [{{ send = '/fail' }}]"
+        )
+    };
+    stage.task("quick", &task(&deadline));
+    stage.in_force_for(TimeDelta::hours(2)).await;
+    let daemon = stage.daemon().await;
+    let alarm = daemon.line(|line| line.field("alarm") == "deadline").await;
+    assert_eq!((alarm.field("task"), alarm.field("account"), alarm.field("level")), ("quick", "alice", "ERROR"));
+    assert_eq!(daemon.run_ended("quick").await.field("outcome"), "failed");
+    daemon.stop().await;
+    // Neither a start nor a move of the deadline is news about it.
+    for deadline in [deadline, ago(20)] {
+        stage.task("quick", &task(&deadline));
+        let daemon = stage.daemon().await;
+        daemon.status_when(|status| status.tasks.contains_key("quick")).await;
+        let log = daemon.stop().await;
+        assert!(!log.text().contains("\"deadline\""), "{}", log.text());
+    }
+}

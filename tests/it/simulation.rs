@@ -239,7 +239,6 @@ impl World {
         let pause = seconds(&mut self.random, 1, longest);
         self.pass(self.now + pause);
         // What was in force when the process ended comes first, as the daemon does it: the old schedules' slots are due.
-        self.ledger.process_begins(&self.snapshot, self.now);
         self.kernel = kernel(&self.ledger, self.now);
         self.load();
         if self.random.below(5) == 0 {

@@ -79,6 +79,17 @@ impl Service {
         self.accounts.get(name)
     }
 
+    /// Kept after people were told, so that a crash between the two tells them twice rather than never.
+    fn remember_deadline_alarm(&mut self, key: RunKey) {
+        let shared = Arc::clone(&self.shared);
+        self.chores.spawn(async move {
+            let keep = || shared.ledger.keep_deadline_alarm(key.clone());
+            if let Err(error) = insist(&shared.stop, &shared.events, Patience::Endless, keep).await {
+                error!(%error, "that people were told of a deadline could not be kept; the next start may tell them again");
+            }
+        });
+    }
+
     fn alarm(&mut self, alarm: &Alarm) {
         *self.kernel.status().totals.alarms.entry(alarm.kind().to_owned()).or_default() += 1;
         match alarm {
@@ -87,6 +98,7 @@ impl Service {
             }
             Alarm::DeadlinePassed { key } => {
                 error!(alarm = alarm.kind(), task = %key.task, account = %key.account, slot = %key.slot, "not signed in by the task's deadline");
+                self.remember_deadline_alarm(key.clone());
             }
             Alarm::LoggedOut { account, reason } => {
                 error!(alarm = alarm.kind(), %account, %reason, "the account cannot be used until it signs in again");

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod accounts;
+mod deadlines;
 mod recovery;
 mod slots;
 
@@ -209,6 +210,7 @@ fn position(task: &str, last_slot: &str, success: Option<&str>) -> Position {
         }),
         last_success_at: success.map(at),
         consecutive_failures: 0,
+        deadline_alarm: None,
     }
 }
 

@@ -26,6 +26,7 @@ const COPY_RECENT: &str = "
     INSERT INTO main.attempts SELECT attempts.* FROM main.claims JOIN live.attempts ON claim = claims.id;
     INSERT INTO main.journal SELECT journal.* FROM main.claims JOIN live.journal ON claim = claims.id;
     INSERT INTO main.active SELECT * FROM live.active;
+    INSERT INTO main.deadline_alarms SELECT * FROM live.deadline_alarms;
     COMMIT;";
 
 const MERGE: &str = "
@@ -37,6 +38,7 @@ const MERGE: &str = "
     INSERT OR REPLACE INTO main.journal SELECT * FROM recent.journal;
     DELETE FROM main.active;
     INSERT INTO main.active SELECT * FROM recent.active;
+    INSERT OR REPLACE INTO main.deadline_alarms SELECT * FROM recent.deadline_alarms;
     COMMIT;";
 
 impl SqliteLedger {

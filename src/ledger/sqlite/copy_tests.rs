@@ -124,6 +124,7 @@ fn a_recent_copy_knows_what_is_needed_to_go_on() {
     for hour in 2..100 {
         finish(&mut ledger, hour, Outcome::Failed);
     }
+    ledger.keep_deadline_alarm(&claim_of("task", 50).key).unwrap();
     let since = claim_of("task", 90).key.slot.instant();
     SqliteLedger::copy_recent_into(&source, &place.file("recent.db"), since).unwrap();
     let mut recent = SqliteLedger::open(&place.file("recent.db")).unwrap();
@@ -132,8 +133,8 @@ fn a_recent_copy_knows_what_is_needed_to_go_on() {
     assert_eq!(recent.instance(), ledger.instance());
     for (before, after) in before.iter().zip(&after) {
         assert_eq!(
-            (&before.last, before.last_slot, before.last_success_at),
-            (&after.last, after.last_slot, after.last_success_at)
+            (&before.last, before.last_slot, before.last_success_at, before.deadline_alarm),
+            (&after.last, after.last_slot, after.last_success_at, after.deadline_alarm)
         );
     }
     assert_eq!(all_runs(&mut recent).len(), 10 + 1, "those of the window, and the last success");
@@ -151,7 +152,9 @@ fn merging_brings_yesterdays_copy_up_to_date() {
         finish(&mut ledger, hour, Outcome::Succeeded);
     }
     ledger.claim(&claim_of("task", 20)).unwrap();
+    ledger.keep_deadline_alarm(&claim_of("task", 10).key).unwrap();
     SqliteLedger::copy_into(&source, &place.file("whole.db")).unwrap();
+    ledger.keep_deadline_alarm(&claim_of("task", 20).key).unwrap();
     finish(&mut ledger, 20, Outcome::Failed);
     finish(&mut ledger, 21, Outcome::Succeeded);
     let missed = claim_of("task", 22);

@@ -12,7 +12,7 @@ use super::fault::Fault;
 use crate::config::secret::Secret;
 use crate::kernel::status::LedgerSizes;
 use crate::ledger::{ActivePair, Instance, LastEnded, Position, RunFilter, RunRecord, Tasks};
-use crate::names::{AccountName, Slot, TaskName};
+use crate::names::{AccountName, RunKey, Slot, TaskName};
 
 pub(super) fn positions(connection: &Connection) -> Result<Vec<Position>, Fault> {
     // A bare column beside MAX() comes from the row that has the maximum; SQLite promises that.
@@ -29,12 +29,13 @@ pub(super) fn positions(connection: &Connection) -> Result<Vec<Position>, Fault>
              SELECT claim, MAX(attempt), ended_at, outcome, reason, evidence
              FROM attempts WHERE claim IN (SELECT id FROM latest) GROUP BY claim
          )
-         SELECT pairs.*, latest.run_id, latest.slot, ended.*, (
+         SELECT task, account, last_slot, last_success, deadline_alarms.slot AS told, latest.run_id, latest.slot, ended.*, (
              SELECT COUNT(*) FROM claims
              WHERE task = pairs.task AND account = pairs.account AND closed_at > COALESCE(last_success, ?1)
                  AND outcome IN ('failed', 'unknown', 'missed', 'interrupted')
          ) AS failures
-         FROM pairs LEFT JOIN latest USING (task, account) LEFT JOIN ended ON ended.claim = latest.id
+         FROM pairs FULL JOIN deadline_alarms USING (task, account)
+         LEFT JOIN latest USING (task, account) LEFT JOIN ended ON ended.claim = latest.id
          ORDER BY task, account",
     )?;
     let mut rows = statement.query([i64::MIN])?;
@@ -48,6 +49,7 @@ pub(super) fn positions(connection: &Connection) -> Result<Vec<Position>, Fault>
             last: last_ended(&reader)?,
             last_success_at: reader.optional_instant("last_success")?,
             consecutive_failures: reader.number("failures")?,
+            deadline_alarm: reader.optional_slot("told")?,
         });
     }
     Ok(found)
@@ -63,6 +65,15 @@ fn last_ended(reader: &Reader) -> Result<Option<LastEnded>, Fault> {
         reason: reader.text("reason")?,
         evidence: reader.json("evidence")?,
     }))
+}
+
+pub(super) fn keep_deadline_alarm(connection: &Connection, key: &RunKey) -> Result<(), Fault> {
+    connection.execute(
+        "INSERT INTO deadline_alarms (task, account, slot) VALUES (?1, ?2, ?3)
+         ON CONFLICT (task, account) DO UPDATE SET slot = MAX(slot, excluded.slot)",
+        (key.task.as_str(), key.account.as_str(), key.slot.unix_seconds()),
+    )?;
+    Ok(())
 }
 
 pub(super) fn active_since(

@@ -154,6 +154,10 @@ impl Ledger for SqliteLedger {
         self.atomic(history::positions)
     }
 
+    fn keep_deadline_alarm(&mut self, key: &RunKey) -> Result<(), LedgerError> {
+        self.atomic(|connection| history::keep_deadline_alarm(connection, key))
+    }
+
     fn active_since(
         &mut self,
         of: &Tasks,

@@ -18,7 +18,7 @@ const PAGE: u64 = 4096;
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// Step N brings a database from version N to N + 1; steps that were released never change.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql")];
 
 pub(super) fn open(file: &Path) -> Result<Connection, LedgerError> {
     create(file).map_err(|error| storage_error(file, &error))?;

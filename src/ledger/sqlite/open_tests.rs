@@ -97,7 +97,7 @@ fn every_version_reaches_the_last_one() {
         drop(old);
         let connection = open(&file).unwrap();
         assert_eq!(version(&connection).unwrap(), latest(MIGRATIONS));
-        assert_eq!(names(&connection), ["active", "attempts", "claims", "instance", "journal"]);
+        assert_eq!(names(&connection), ["active", "attempts", "claims", "deadline_alarms", "instance", "journal"]);
     }
 }
 

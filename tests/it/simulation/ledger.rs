@@ -19,6 +19,8 @@ pub(super) struct Ledger {
     counted_misses: BTreeMap<TaskName, u64>,
     /// When the alarm was raised.
     deadline_alarms: BTreeMap<RunKey, DateTime<Utc>>,
+    /// The latest slot of each pair that an alarm was about.
+    told: BTreeMap<PairKey, Slot>,
     /// When runs ended as done, to the second.
     successes: BTreeMap<PairKey, BTreeSet<DateTime<Utc>>>,
 }
@@ -95,6 +97,7 @@ impl Ledger {
             last: None,
             last_success_at: self.successes(&(task.clone(), account.clone())).next_back(),
             consecutive_failures: 0,
+            deadline_alarm: self.told.get(&(task.clone(), account.clone())).copied(),
         };
         self.slots.iter().map(position).collect()
     }
@@ -114,17 +117,10 @@ impl Ledger {
 
     #[expect(clippy::needless_pass_by_value, reason = "the shape of the alarm")]
     pub(super) fn deadline_alarm(&mut self, key: RunKey, now: DateTime<Utc>) {
+        let told = self.told.entry(pair(&key)).or_insert(key.slot);
+        *told = key.slot.max(*told);
         let before = self.deadline_alarms.insert(key.clone(), now);
         assert!(before.is_none(), "{key}: a second alarm of the deadline at {now}, after {before:?}");
-    }
-
-    /// A process begins. Alarms are not kept: when the clock was put back before a deadline, or the deadline was moved to
-    /// later, nobody knows of the alarm, and it comes again.
-    pub(super) fn process_begins(&mut self, snapshot: &Snapshot, now: DateTime<Utc>) {
-        self.deadline_alarms.retain(|key, _| {
-            let deadline = snapshot.tasks.get(&key.task).and_then(|task| task.timing.deadline_for(key.slot));
-            deadline.is_none_or(|deadline| deadline <= now)
-        });
     }
 
     /// Keeps what only the process counted.
