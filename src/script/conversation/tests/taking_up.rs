@@ -154,13 +154,13 @@ fn what_answers_another_run_is_no_evidence() {
     };
     let pressed = vec![own(10, "/checkin"), key, own(12, "签到"), bot(13, "签到成功")];
     assert_eq!(decide(clicked(), &journal, pressed), succeeded);
-    let solves = vec![send("/checkin"), Verb::Solve, send("/end")];
+    let arithmetic = vec![send("/checkin"), Verb::Solve, send("/end")];
     let solved = vec![own(10, "/checkin"), bot(11, "1+1=?"), own(12, "2"), own(13, "/end"), bot(14, "签到成功")];
-    assert_eq!(decide(solves, &journal, solved), succeeded);
-    let presses = vec![click("签到")];
+    assert_eq!(decide(arithmetic, &journal, solved), succeeded);
+    let button = vec![click("签到")];
     let begun = JournalMark::Begun { step: 0, date: NOON, message: None, memory: Memory::default() };
     let other = ChatMessage { date: NOON + 1, ..own(12, "/other") };
-    assert_eq!(decide(presses, &[begun], vec![other, ChatMessage { date: NOON + 2, ..bot(13, "签到成功") }]), None);
+    assert_eq!(decide(button, &[begun], vec![other, ChatMessage { date: NOON + 2, ..bot(13, "签到成功") }]), None);
 }
 
 #[test]
