@@ -111,13 +111,14 @@ async fn an_empty_container_with_variables_only_starts_restores_signs_in_and_bac
     container.stop().await;
 }
 
-#[tokio::test]
-async fn what_was_done_after_the_last_backup_is_found_in_the_chat() {
+/// A run that no backup knows of, on a disk that is lost, with so many messages in the chat after it: the outcome that the next
+/// process finds there, and how many messages were sent in all.
+async fn done_and_forgotten(messages_since: usize) -> (String, usize) {
     let (stage, server) = (Stage::new().await, Server::start(profiles::DUFS).await.unwrap());
     let daemon = stage.daemon_as(container(&stage, &server, false)).await;
     backed_up(&stage).await;
-    let schedule = soon();
-    stage.task("sign", &format!("{SIGN}\nschedule = '{schedule}'\nmissed = {{ policy = 'run-once', within = '1h' }}"));
+    let times = format!("schedule = '{}'\nmissed = {{ policy = 'run-once', within = '1h' }}\ntimeout = '10s'", soon());
+    stage.task("sign", &format!("{SIGN}\n{times}"));
     daemon.says("configuration: task sign added").await;
     // The configuration is saved before the slot comes, the run is not.
     backed_up(&stage).await;
@@ -125,16 +126,29 @@ async fn what_was_done_after_the_last_backup_is_found_in_the_chat() {
     assert_eq!(daemon.run_ended("sign").await.field("outcome"), "succeeded");
     daemon.kill9().await;
     server.heal();
+    for number in 0..messages_since {
+        stage.centre.bot_says("quick", "alice", format!("新闻 {number}"));
+    }
 
     bury(&server);
     new_disk(&stage);
     let daemon = stage.daemon_as(container(&stage, &server, false)).await;
-    let ended = daemon.run_ended("sign").await;
-    assert_eq!(ended.field("outcome"), "succeeded", "{}", daemon.log.text());
-    let posted =
-        stage.centre.log().into_iter().filter(|entry| matches!(entry.event, Event::MessageSent { .. })).count();
-    assert_eq!(posted, 1, "the message was found and not sent again");
+    let outcome = daemon.run_ended("sign").await.field("outcome").to_owned();
     daemon.stop().await;
+    let log = stage.centre.log().into_iter();
+    (outcome, log.filter(|entry| matches!(entry.event, Event::MessageSent { .. })).count())
+}
+
+#[tokio::test]
+async fn what_was_done_after_the_last_backup_is_found_in_the_chat() {
+    assert_eq!(done_and_forgotten(0).await, ("succeeded".to_owned(), 1), "it was found and not sent again");
+}
+
+#[tokio::test]
+async fn what_lies_far_back_in_the_chat_is_not_sent_again() {
+    let (outcome, sent) = done_and_forgotten(400).await;
+    assert_eq!(sent, 1, "{outcome}: nor does Telegram have to refuse it");
+    assert!(["succeeded", "unknown"].contains(&outcome.as_str()), "{outcome}");
 }
 
 #[tokio::test]
