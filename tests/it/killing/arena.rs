@@ -11,8 +11,6 @@ use tgsignd::backup::keys::DerivedKeys;
 use tgsignd::backup::manifest::{ObjectName, Release, Stem};
 use tgsignd::backup::position;
 use tgsignd::config::secret::Secret;
-use tgsignd::kernel::status::Status;
-use tgsignd::names::TaskName;
 use tgsignd::script::Outcome;
 use webdav_sim::{Server, profiles};
 
@@ -34,6 +32,9 @@ const LONG: u64 = 100;
 
 /// A process that waits for one that says nothing is ready after that.
 const PATIENCE: Duration = Duration::from_mins(3);
+
+/// The last process has settled whatever the others left after that.
+const SETTLING: Duration = Duration::from_mins(15);
 
 /// How a process ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -333,18 +334,16 @@ impl Arena {
         let now = Utc::now();
         let due: Vec<i32> = (0..self.slots()).filter(|number| self.slot(*number) <= now).collect();
         let daemon = self.hosts[0].process.take().unwrap().ready().await;
-        let unsettled = |status: &Status| due.iter().filter(|number| outcome(status, **number).is_none()).count();
-        let mut left = unsettled(&daemon.status().await);
-        while left > 0 {
-            left = unsettled(&daemon.status_when(|status| unsettled(status) < left).await);
-        }
-        let status = daemon.status().await;
+        // The status does not show what was `unknown` before this process began and is read again in an hour; the ledger does.
+        let Ok(settled) = tokio::time::timeout(SETTLING, self.settled(&due)).await else {
+            panic!("{}\n{}", self.explain("not every slot was settled"), daemon.log.text());
+        };
         self.check();
         let log = daemon.stop().await.text();
         self.heed(0, &log);
         self.check();
 
-        let outcomes: Vec<_> = due.iter().map(|number| (*number, outcome(&status, *number).unwrap())).collect();
+        let outcomes: Vec<_> = due.iter().map(|number| (*number, settled[&task(*number)])).collect();
         let succeeded = outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Succeeded).count();
         let story = self.explain("");
         for (number, outcome) in &outcomes {
@@ -359,6 +358,18 @@ impl Arena {
         println!("{} slots were due: {words:?}; {sent} messages, {pressed} clicks", due.len());
         println!("{} processes, {} ended: {:?}", self.started, self.ended, self.counts);
         assert!(succeeded * 2 > due.len(), "too little is signed in to prove anything: {outcomes:?}\n{story}\n{log}");
+    }
+
+    /// The outcomes of all tasks that have one, once those that are due are among them.
+    async fn settled(&self, due: &[i32]) -> BTreeMap<String, Outcome> {
+        loop {
+            let runs = self.stage.runs().await.into_iter();
+            let outcomes: BTreeMap<_, _> = runs.map(|run| (run.key.task.to_string(), run.outcome)).collect();
+            if due.iter().all(|number| outcomes.contains_key(&task(*number))) {
+                return outcomes;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     fn tell(&mut self, what: &str) {
@@ -379,10 +390,4 @@ fn task(number: i32) -> String {
 
 fn account(number: i32) -> &'static str {
     ACCOUNTS[usize::from(number % 4 >= 2)].0
-}
-
-fn outcome(status: &Status, number: i32) -> Option<Outcome> {
-    let task: TaskName = task(number).parse().unwrap();
-    let last = status.tasks.get(&task)?.accounts.get(account(number))?.last.as_ref()?;
-    Some(last.outcome)
 }
