@@ -11,6 +11,7 @@ use tgsignd::backup::keys::DerivedKeys;
 use tgsignd::backup::manifest::{ObjectName, Release, Stem};
 use tgsignd::backup::position;
 use tgsignd::config::secret::Secret;
+use tgsignd::daemon::control::{Client, Reply, Request};
 use tgsignd::script::Outcome;
 use webdav_sim::{Server, profiles};
 
@@ -360,16 +361,24 @@ impl Arena {
         assert!(succeeded * 2 > due.len(), "too little is signed in to prove anything: {outcomes:?}\n{story}\n{log}");
     }
 
-    /// The outcomes of all tasks that have one, once those that are due are among them.
+    /// The outcomes of the slots that are due, once all have one.
     async fn settled(&self, due: &[i32]) -> BTreeMap<String, Outcome> {
-        loop {
-            let runs = self.stage.runs().await.into_iter();
-            let outcomes: BTreeMap<_, _> = runs.map(|run| (run.key.task.to_string(), run.outcome)).collect();
-            if due.iter().all(|number| outcomes.contains_key(&task(*number))) {
-                return outcomes;
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
+        let mut outcomes = BTreeMap::new();
+        for number in due {
+            let name = task(*number);
+            let request = Request::Runs { task: Some(name.parse().unwrap()), limit: 1 };
+            let outcome = loop {
+                let mut client =
+                    Client::call(&self.stage.datadir(), &request).await.unwrap().expect("the daemon listens");
+                match client.next().await.unwrap() {
+                    Some(Reply::Runs { runs }) if runs.is_empty() => tokio::time::sleep(LOOK_AGAIN).await,
+                    Some(Reply::Runs { runs }) => break runs[0].outcome,
+                    other => panic!("{other:?} are no runs"),
+                }
+            };
+            outcomes.insert(name, outcome);
         }
+        outcomes
     }
 
     fn tell(&mut self, what: &str) {
