@@ -295,4 +295,22 @@ impl JournalMark {
             | Self::Done { step, .. } => *step,
         }
     }
+
+    /// When it was made, in Unix seconds of Telegram's clock.
+    pub fn date(&self) -> i64 {
+        match self {
+            Self::Begun { date, .. }
+            | Self::Sent { date, .. }
+            | Self::Clicked { date, .. }
+            | Self::Done { date, .. } => *date,
+        }
+    }
+
+    /// The message that was sent.
+    pub fn sent_id(&self) -> Option<i32> {
+        match self {
+            Self::Sent { message_id, .. } => Some(*message_id),
+            _ => None,
+        }
+    }
 }

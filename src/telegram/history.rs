@@ -8,11 +8,12 @@ use super::messages::{Chat, id_and_date};
 use super::peer::Peer;
 use crate::script::ChatMessage;
 
-/// Messages in one request; Telegram gives at most 100.
-const PAGE: i32 = 50;
+/// Messages in one request; Telegram gives no more.
+const PAGE: i32 = 100;
 
-/// Pages read at most: a busy group must not keep a run for ever.
-const MOST_PAGES: usize = 6;
+/// Pages read at most: a busy group must not keep a run for ever. Enough for what a chat brings while a slot may be made up for; an own
+/// message beyond that is taken for one that was not sent, and only its `random_id` keeps it from being sent twice.
+const MOST_PAGES: usize = 30;
 
 /// The newest messages of the chat, newest first.
 pub async fn newest(connection: &Connection, chat: &mut Chat) -> Result<Vec<ChatMessage>, CallError> {

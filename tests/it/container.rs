@@ -8,7 +8,7 @@ use tgsignd::kernel::record::RunRecord;
 use tgsignd::kernel::status::{BackupRole, Status};
 use webdav_sim::{Fault, Server, profiles};
 
-use super::kit::{Invocation, Stage, soon};
+use super::kit::{Invocation, LOOK_AGAIN, Stage, soon, within_limit};
 
 const KEY: &str = "a secret of more than thirty-two bytes";
 const SIGN: &str = "chat = '@quick_bot'\nsteps = [{ send = '/sign' }]";
@@ -71,12 +71,54 @@ async fn a_fresh_disk_gets_session_and_memory_back_and_signs_in_no_second_time()
 }
 
 #[tokio::test]
-async fn what_was_done_after_the_last_backup_is_found_in_the_chat() {
+async fn an_empty_container_with_variables_only_starts_restores_signs_in_and_backs_up() {
+    let (stage, server) = (Stage::new().await, Server::start(profiles::NEXTCLOUD).await.unwrap());
+    let disk = stage.other_datadir();
+    let bare = |command: &[&str]| {
+        at(Invocation::new(command), &server)
+            .variable("TGSIGND_DATADIR", &disk)
+            .variable("TGSIGND_WORKDIR", disk.join("workdir"))
+            .variable("TG_API_ID", "12345")
+            .variable("TG_API_HASH", "0".repeat(32))
+            // Where the simulated data centre is, which nothing pushed may say.
+            .variable("TGSIGND_CONFIG", stage.settings().replace("[defaults]\ntimezone = \"UTC\"\n", ""))
+    };
+    let today = chrono::Utc::now().format("%Y-%m-%d").to_string();
+    let first = stage.spawn_elsewhere(bare(&["run"]).variable("TGSIGND_FIRST_BOOT", today)).ready().await;
+    stage.write("tgsignd.toml", "version = 1\n[defaults]\ntimezone = \"UTC\"\n");
+    stage.task("sign", &format!("{SIGN}\nschedule = '{}'\nmissed = {{ policy = 'run-once', within = '1h' }}", soon()));
+    let laptop = |command: &[&str]| {
+        let settings = stage.settings().replace("[defaults]\ntimezone = \"UTC\"\n", "");
+        at(stage.tgsignd(command), &server).variable("TGSIGND_CONFIG", settings)
+    };
+    laptop(&["push", "session", "alice", "--wait"]).ends().await.success();
+    laptop(&["push", "workdir", "--wait"]).ends().await.success();
+    first.stop().await;
+
+    std::fs::remove_dir_all(&disk).unwrap();
+    let before = manifests(&server);
+    let posted = stage.sent("alice", "quick").len();
+    let container = stage.spawn_elsewhere(bare(&["run"])).ready().await;
+    assert!(container.has_said("restored; what was done in the "), "{}", container.log.text());
+    let again = bare(&["once", "sign"]).ends().await.success();
+    assert!(again.contains("succeeded"), "{again}");
+    assert_eq!(stage.sent("alice", "quick").len() - posted, 1);
+    bare(&["backup", "now"]).ends().await.success();
+    let after = manifests(&server);
+    assert!(after.keys().next_back() > before.keys().next_back(), "{after:?}");
+    let status = container.status().await;
+    assert_eq!(status.backup.unwrap().role, BackupRole::Holder);
+    container.stop().await;
+}
+
+/// A run that no backup knows of, on a disk that is lost, with so many messages in the chat after it: the outcome that the next
+/// process finds there, and how many messages were sent in all.
+async fn done_and_forgotten(messages_since: usize) -> (String, usize) {
     let (stage, server) = (Stage::new().await, Server::start(profiles::DUFS).await.unwrap());
     let daemon = stage.daemon_as(container(&stage, &server, false)).await;
     backed_up(&stage).await;
-    let schedule = soon();
-    stage.task("sign", &format!("{SIGN}\nschedule = '{schedule}'\nmissed = {{ policy = 'run-once', within = '1h' }}"));
+    let times = format!("schedule = '{}'\nmissed = {{ policy = 'run-once', within = '1h' }}\ntimeout = '10s'", soon());
+    stage.task("sign", &format!("{SIGN}\n{times}"));
     daemon.says("configuration: task sign added").await;
     // The configuration is saved before the slot comes, the run is not.
     backed_up(&stage).await;
@@ -84,16 +126,29 @@ async fn what_was_done_after_the_last_backup_is_found_in_the_chat() {
     assert_eq!(daemon.run_ended("sign").await.field("outcome"), "succeeded");
     daemon.kill9().await;
     server.heal();
+    for number in 0..messages_since {
+        stage.centre.bot_says("quick", "alice", format!("新闻 {number}"));
+    }
 
     bury(&server);
     new_disk(&stage);
     let daemon = stage.daemon_as(container(&stage, &server, false)).await;
-    let ended = daemon.run_ended("sign").await;
-    assert_eq!(ended.field("outcome"), "succeeded", "{}", daemon.log.text());
-    let posted =
-        stage.centre.log().into_iter().filter(|entry| matches!(entry.event, Event::MessageSent { .. })).count();
-    assert_eq!(posted, 1, "the message was found and not sent again");
+    let outcome = daemon.run_ended("sign").await.field("outcome").to_owned();
     daemon.stop().await;
+    let log = stage.centre.log().into_iter();
+    (outcome, log.filter(|entry| matches!(entry.event, Event::MessageSent { .. })).count())
+}
+
+#[tokio::test]
+async fn what_was_done_after_the_last_backup_is_found_in_the_chat() {
+    assert_eq!(done_and_forgotten(0).await, ("succeeded".to_owned(), 1), "it was found and not sent again");
+}
+
+#[tokio::test]
+async fn what_lies_far_back_in_the_chat_is_not_sent_again() {
+    let (outcome, sent) = done_and_forgotten(400).await;
+    assert_eq!(sent, 1, "{outcome}: nor does Telegram have to refuse it");
+    assert!(["succeeded", "unknown"].contains(&outcome.as_str()), "{outcome}");
 }
 
 #[tokio::test]
@@ -152,6 +207,50 @@ async fn a_rolling_deploy_hands_the_session_over() {
     assert_eq!(stage.sent("alice", "quick"), ["/sign"], "only one of them signs in");
     old.stop().await;
     new.stop().await;
+}
+
+/// Waits until so many processes have announced themselves.
+async fn announced(server: &Server, count: usize) {
+    let came = async {
+        while records(server, "-t-").len() != count {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    within_limit(came, || format!("{count} announcements: {:?}", server.files())).await;
+}
+
+/// Objects of one kind on the server, without what their names have in common.
+fn records(server: &Server, kind: &str) -> Vec<String> {
+    let files = server.files().into_iter();
+    files.filter_map(|file| Some(file.split_once(kind)?.1.to_owned())).collect()
+}
+
+#[tokio::test]
+async fn whoever_ends_while_it_waits_lets_go_and_whoever_is_overtaken_stays() {
+    let (stage, server) = (Stage::new().await, Server::start(profiles::APACHE).await.unwrap());
+    stage.task("sign", &format!("{SIGN}\nschedule = '@yearly'"));
+    stage.daemon_as(container(&stage, &server, false)).await.kill9().await;
+    let dead = records(&server, "-t-");
+
+    let mut waits = stage.spawn_elsewhere(at(stage.run_elsewhere(), &server));
+    announced(&server, 2).await;
+    waits.sigterm();
+    assert!(waits.exit().await.success());
+    let mut released = records(&server, "-r-");
+    released.extend(dead.clone());
+    released.sort();
+    assert_eq!(released, records(&server, "-t-"), "only the killed one has not let go");
+
+    let mut overtaken = stage.spawn_elsewhere(at(stage.run_elsewhere(), &server));
+    announced(&server, 3).await;
+    let next = stage.spawn(container(&stage, &server, false));
+    overtaken.says("this process signs nothing in any more").await;
+    for name in dead {
+        server.remove(&format!("tgsignd/tgsignd-t-{name}"));
+    }
+    next.ready().await.stop().await;
+    overtaken.sigterm();
+    assert!(overtaken.exit().await.success(), "it waited for its end");
 }
 
 #[tokio::test]

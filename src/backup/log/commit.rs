@@ -151,7 +151,7 @@ impl Commit {
         }
         let seen = survey(&log, &self.position, &self.trusted, &self.plan.instance, self.plan.epoch);
         match when {
-            Look::Before if self.left_torn(&seen) => {
+            Look::Before if seen.is_torn_by(&self.position) => {
                 self.give_up_intended();
                 self.look(Look::Before)
             }
@@ -295,12 +295,6 @@ impl Commit {
     fn finish(self: Box<Self>) -> Step {
         let result = self.position.committed.clone().ok_or(Stop::UsedUp);
         Step::End(Ending { position: self.position, result })
-    }
-
-    /// Whether the newest manifest is one that this host sent before it was stopped, and that is of no use.
-    fn left_torn(&self, seen: &Survey) -> bool {
-        let intended = self.position.intended.as_ref().map(|intended| &intended.name);
-        matches!(seen, Survey::Damaged { name, .. } if Some(name) == intended)
     }
 
     fn intended_is_in(&self, names: &[String]) -> bool {

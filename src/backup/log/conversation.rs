@@ -107,7 +107,7 @@ pub enum Stop {
     /// A request failed; nothing was committed.
     #[error("{0}")]
     Failed(String),
-    /// The server said that it stored an object, and gave back something else.
+    /// An object was sent, and the server gives back something else.
     #[error("the server said it stored {0}, but what it gives back differs; is its disk full?")]
     NotStored(String),
     /// Whether the generation is committed will be seen at the next look.

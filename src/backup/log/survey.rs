@@ -118,6 +118,24 @@ pub enum Problem {
 /// Manifests of a fork that are looked at; more are only counted.
 const MOST_SIDES: usize = 4;
 
+impl Survey {
+    /// Whether the newest manifest is one that this host sent, and that is of no use because something stopped it: the next commit
+    /// gives it up.
+    pub fn is_torn_by(&self, position: &Position) -> bool {
+        let intended = position.intended.as_ref().map(|intended| &intended.name);
+        matches!(self, Self::Damaged { name, .. } if Some(name) == intended)
+    }
+
+    /// Whether a commit from `position` finds what it should.
+    pub fn is_in_order(&self, position: &Position) -> bool {
+        match self {
+            Self::Head(_) | Self::Landed(_) => true,
+            Self::Empty => position.committed.is_none(),
+            other => other.is_torn_by(position),
+        }
+    }
+}
+
 /// The manifests that [`survey`] needs the bytes of: those of the newest generation.
 pub fn manifests_to_fetch(listing: &Listing, position: &Position) -> Vec<String> {
     let mut newest = newest(listing, position).map(|(_, names)| names).unwrap_or_default();

@@ -13,8 +13,9 @@ use crate::backup::manifest::{Epoch, Nonce, ObjectName, Stem};
 /// How long a boot waits for an owner that says nothing: longer than that owner takes to look, disconnect and commit.
 pub const TAKEOVER_WAIT: Duration = Duration::from_secs(90);
 
-/// How often the owner looks for a higher epoch, and before every run.
-pub const HOLDER_LISTS_EVERY: Duration = Duration::from_mins(1);
+/// How often the owner looks for a higher epoch, and before every run: so often that one look without an answer does not make it
+/// late.
+pub const HOLDER_LISTS_EVERY: Duration = Duration::from_secs(30);
 
 /// All boots that the server knows of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

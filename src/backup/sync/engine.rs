@@ -95,6 +95,8 @@ pub(super) struct Memory {
     pub(super) manifests: retention::Known,
     /// See [`Engine::others_came_between`].
     pub(super) others_came_between: bool,
+    /// Boots of this process that may be on the server and have not let go.
+    pub(super) announced: Vec<Epoch>,
     /// The directory is there.
     pub(super) directory_made: bool,
     /// What the newest generation is known to hold.

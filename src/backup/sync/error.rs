@@ -59,8 +59,8 @@ pub enum SyncError {
     /// Nothing tells yet whether the manifest was stored; the next look will.
     #[error("whether the generation was stored is not known yet, the next look will tell: {0}")]
     Unclear(String),
-    /// The server said it stored something and did not.
-    #[error("the server said that it stored {0}, but what it gives back differs; is its disk full?")]
+    /// What was sent is not what is stored, or nothing is.
+    #[error("{0} is not on the server as it was sent: was the upload cut off, or is its disk full?")]
     NotStored(String),
     /// No generation with that number.
     #[error("there is no generation {0} that can be used; `tgsignd backup list` shows what is there")]

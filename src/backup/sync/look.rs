@@ -15,7 +15,7 @@ const BELIEVED_AT_MOST: u32 = 11;
 /// What a look at the head brought.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeadCheck {
-    /// What the log means; only [`Survey::Head`], [`Survey::Landed`] and, before the first commit, [`Survey::Empty`] are in order.
+    /// What the log means; see [`Survey::is_in_order`].
     pub survey: Survey,
     /// The server's validators said one thing and the digest another.
     pub disagreed: bool,

@@ -68,9 +68,11 @@ impl Engine {
         };
         let bytes = record.to_bytes(self.signer()?);
         let name = ObjectName::Takeover(epoch).to_text(&self.position.stem);
-        self.store(&name, bytes).await?;
+        // It may be stored however the request ends.
+        self.memory.announced.push(epoch);
         self.epoch = epoch;
         self.look_out();
+        self.store(&name, bytes).await?;
         Ok(epoch)
     }
 
@@ -90,18 +92,23 @@ impl Engine {
         self.memory.others_came_between
     }
 
-    /// Says that this boot no longer uses the sessions: after disconnecting and a last commit.
+    /// Says that this process no longer uses the sessions: after disconnecting and a last commit. Of boots that it did not announce
+    /// it says nothing: they may be those of a process that lives.
     pub async fn release(&mut self) -> Result<(), SyncError> {
         self.must_own()?;
-        let record = Release {
-            instance: self.instance.clone().unwrap_or_default(),
-            epoch: self.epoch,
-            last: self.position.committed.as_ref().map(|committed| committed.manifest.generation),
-            time: Utc::now().trunc_subsecs(0),
-        };
-        let bytes = record.to_bytes(self.signer()?);
-        let name = ObjectName::Release(self.epoch).to_text(&self.position.stem);
-        self.store(&name, bytes).await
+        while let Some(&epoch) = self.memory.announced.last() {
+            let record = Release {
+                instance: self.instance.clone().unwrap_or_default(),
+                epoch,
+                last: self.position.committed.as_ref().map(|committed| committed.manifest.generation),
+                time: Utc::now().trunc_subsecs(0),
+            };
+            let bytes = record.to_bytes(self.signer()?);
+            let name = ObjectName::Release(epoch).to_text(&self.position.stem);
+            self.store(&name, bytes).await?;
+            self.memory.announced.pop();
+        }
+        Ok(())
     }
 
     /// Stores a small object of ours and reads it back: a 2xx proves nothing.

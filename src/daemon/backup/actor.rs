@@ -11,7 +11,7 @@ use super::condition;
 use super::handle::{InForce, Order, Report};
 use super::ownership::Ownership;
 use super::timetable::{Due, Failure, Pace, Timetable};
-use crate::backup::log::{Hold, Keep, Survey};
+use crate::backup::log::{Hold, Keep};
 use crate::backup::sync::{Engine, History, Inputs, Kind, Outcome, Reason, Remedy, Resolved, SyncError, explain};
 use crate::config::Backup;
 use crate::daemon::backup_setup;
@@ -224,16 +224,12 @@ impl Actor {
                     self.ownership.look();
                     return Seen::Others;
                 }
-                match &check.survey {
-                    Survey::Head(_) | Survey::Landed(_) => {
-                        self.status.conflict = None;
-                        Seen::Ours
-                    }
-                    Survey::Empty if self.engine.position().committed.is_none() => Seen::Ours,
-                    other => {
-                        self.conflict(explain::survey(other)).await;
-                        Seen::Others
-                    }
+                if check.survey.is_in_order(self.engine.position()) {
+                    self.status.conflict = None;
+                    Seen::Ours
+                } else {
+                    self.conflict(explain::survey(&check.survey)).await;
+                    Seen::Others
                 }
             }
             Err(error) => {

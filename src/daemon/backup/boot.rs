@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
-use tokio::time::Instant;
-use tracing::{debug, error, info, warn};
+use tokio::time::{Instant, timeout};
+use tracing::{error, info, warn};
 
 use super::condition;
 use crate::backup::log::{Above, Hold, Keep, Relation, Survey, TAKEOVER_WAIT};
@@ -22,6 +22,9 @@ use crate::kernel::status::{BackupRole, BackupStatus, Restored};
 
 /// Pauses while the server cannot be reached, doubled up to the last.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(1));
+
+/// A process that is told to end while it waits may be killed after 10 s.
+const LETTING_GO: Duration = Duration::from_secs(8);
 
 /// How long `TGSIGND_FIRST_BOOT` holds, so that one that was forgotten does not begin anew over a backup that was moved away.
 const FIRST_BOOT_HOLDS: TimeDelta = TimeDelta::hours(48);
@@ -197,7 +200,10 @@ pub async fn take_over(engine: &mut Engine, tell: &dyn Fn(BackupStatus)) -> Resu
         tell(condition::first(engine, BackupRole::TakingOver, None));
         let failure = match engine.take_over().await {
             Ok(Hold::Holder) => return Ok(true),
-            Ok(Hold::Superseded(_)) => return Ok(false),
+            Ok(Hold::Superseded(_)) => {
+                tell(condition::first(engine, BackupRole::Superseded, None));
+                return Ok(false);
+            }
             Err(failure) => failure,
         };
         if failure.remedy() != Remedy::Wait {
@@ -207,10 +213,12 @@ pub async fn take_over(engine: &mut Engine, tell: &dyn Fn(BackupStatus)) -> Resu
     }
 }
 
-/// Spares the next start the wait for this one, which failed. What it announced may not even have been stored.
-pub async fn let_go(engine: &mut Engine) {
-    if let Err(error) = engine.release().await {
-        debug!(%error, "no release was written");
+/// Spares the next start the wait for this one, which ends before it began.
+pub async fn let_go(mut engine: Engine) {
+    match timeout(LETTING_GO, engine.release()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!(%error, "the next start waits longer: the release could not be written"),
+        Err(_) => warn!("the next start waits longer: the release could not be written in time"),
     }
 }
 

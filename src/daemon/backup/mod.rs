@@ -23,4 +23,4 @@ pub use boot::{
     take_over,
 };
 pub use handle::{BackupHandle, Delivered, Report};
-pub use ownership::{Ownership, Superseded};
+pub use ownership::{NOTICED_WITHIN, Ownership, Superseded};

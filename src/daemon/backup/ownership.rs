@@ -21,6 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A look that takes longer is begun anew, or the pauses of its retries would outlast the next process's wait.
 const LOOK_AT_MOST: Duration = Duration::from_secs(20);
 
+/// After a look without an answer.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// Another process that announces itself now is noticed within that time, when one look at most is not answered.
+pub const NOTICED_WITHIN: Duration =
+    HOLDER_LISTS_EVERY.saturating_add(LOOK_AT_MOST).saturating_add(LOOK_AGAIN_AFTER).saturating_add(LOOK_AT_MOST);
+
 /// Another process has taken over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("another process has taken over")]
@@ -121,7 +128,8 @@ async fn look_on(
             }
             Err(_) => known.send_modify(|known| known.failures += 1),
         }
-        let failed = known.borrow().looked != began;
-        next = Instant::now() + if failed { PATIENCE.min(every) } else { every };
+        let answered = known.borrow().looked == began;
+        // From its beginning on: what was announced later it does not show.
+        next = if answered { began.0 + every } else { Instant::now() + LOOK_AGAIN_AFTER.min(every) };
     }
 }

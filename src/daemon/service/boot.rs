@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use super::front::Front;
 use super::start::{Options, StartError, first_configuration, new_status};
-use crate::backup::log::{Above, TAKEOVER_WAIT};
+use crate::backup::log::TAKEOVER_WAIT;
 use crate::backup::sync::{Engine, Places};
 use crate::config::{Backup, Http, SETTINGS_FILE, Snapshot};
 use crate::daemon::backup::{self, BootError, Brought, Orders};
@@ -37,12 +37,18 @@ pub(super) struct Owned {
     pub(super) engine: Engine,
     pub(super) settings: Backup,
     pub(super) restored: Option<Restored>,
-    /// Ends a fork that somebody decided.
-    settle: Option<Above>,
 }
 
-/// Restores, takes over, opens. `None`: another process took over meanwhile. Dropping the future is safe.
-pub(super) async fn boot(options: &mut Options) -> Result<Option<Booted>, StartError> {
+/// How a boot ended.
+pub(super) enum Boot {
+    Ready(Box<Booted>),
+    /// Another process took over meanwhile.
+    Superseded(Front),
+}
+
+/// Restores, takes over, opens. Dropping the future is safe; an engine that is in `engine` then, or after a failure, may have
+/// announced this process: [`backup::let_go`].
+pub(super) async fn boot(options: &mut Options, engine: &mut Option<Engine>) -> Result<Boot, StartError> {
     let locked = LockedDatadir::take(&options.datadir)?;
     let empty = backup::is_empty(&options.datadir);
     let provisional = provisional(options, empty);
@@ -51,44 +57,29 @@ pub(super) async fn boot(options: &mut Options) -> Result<Option<Booted>, StartE
         let datadir = locked.open().await?;
         let (accepted, refused) = configuration(options)?;
         let front = open_front(options, &accepted.snapshot.http).await?;
-        return Ok(Some(Booted { datadir, accepted, refused, front, backup: None, uncertain_until: None }));
+        let booted = Booted { datadir, accepted, refused, front, backup: None, uncertain_until: None };
+        return Ok(Boot::Ready(Box::new(booted)));
     };
     let front = open_front(options, &provisional.http).await?;
     let places = Places { datadir: options.datadir.clone(), workdir: options.workdir.clone() };
-    let owned = front.while_alive(Box::pin(own(&front, locked, settings, places, empty, &options.backup))).await?;
-    let Some((datadir, mut owned)) = owned else { return Ok(None) };
+    let opened = engine.insert(backup::open(&settings, places, None)?);
+    let owned = front.while_alive(Box::pin(own(&front, opened, locked, empty, &options.backup))).await?;
+    let Some((datadir, brought)) = owned else { return Ok(Boot::Superseded(front)) };
+    let (restored, settle) = brought.map_or((None, None), |brought| (Some(brought.restored), brought.settle));
     if empty {
-        read_again(options, owned.restored.is_some());
+        read_again(options, restored.is_some());
     }
     let (accepted, refused) = configuration(options)?;
-    if let Some(above) = owned.settle.take() {
-        backup::settle(&mut owned.engine, above, &accepted.sources, accepted.snapshot.longest_window()).await;
+    if let Some(above) = settle {
+        backup::settle(opened, above, &accepted.sources, accepted.snapshot.longest_window()).await;
     }
-    let uncertain_until = uncertain(&owned);
-    Ok(Some(Booted { datadir, accepted, refused, front, backup: Some(owned), uncertain_until }))
+    let uncertain_until = uncertain(opened, restored);
+    let backup = engine.take().map(|engine| Owned { engine, settings, restored });
+    Ok(Boot::Ready(Box::new(Booted { datadir, accepted, refused, front, backup, uncertain_until })))
 }
 
 /// The right to sign in, with the newest state there is.
 async fn own(
-    front: &Front,
-    locked: LockedDatadir,
-    settings: Backup,
-    places: Places,
-    empty: bool,
-    orders: &Orders,
-) -> Result<Option<(Datadir, Owned)>, StartError> {
-    let mut engine = backup::open(&settings, places, None)?;
-    let owned = prepare(front, &mut engine, locked, empty, orders).await;
-    if owned.is_err() {
-        backup::let_go(&mut engine).await;
-    }
-    Ok(owned?.map(|(datadir, brought)| {
-        let (restored, settle) = brought.map_or((None, None), |brought| (Some(brought.restored), brought.settle));
-        (datadir, Owned { engine, settings, restored, settle })
-    }))
-}
-
-async fn prepare(
     front: &Front,
     engine: &mut Engine,
     mut locked: LockedDatadir,
@@ -177,11 +168,11 @@ fn has_files(folder: &Path) -> bool {
 
 /// What another process may have done since this ledger was written: everything until now, when that was seen at this start; at
 /// an earlier one, until that one was ready at the latest.
-fn uncertain(owned: &Owned) -> Option<DateTime<Utc>> {
-    if owned.restored.is_some() || owned.engine.others_came_between() {
+fn uncertain(engine: &Engine, restored: Option<Restored>) -> Option<DateTime<Utc>> {
+    if restored.is_some() || engine.others_came_between() {
         return Some(Utc::now());
     }
-    let position = owned.engine.position();
+    let position = engine.position();
     let restored = position.restored.as_ref().map(|restored| restored.restored);
     restored.max(position.overtaken).map(|at| at + 2 * TAKEOVER_WAIT)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::Utc;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -13,13 +13,13 @@ use tracing::{error, info, warn};
 
 use super::Service;
 use super::backup::Link;
-use super::boot::{Booted, Owned, boot};
+use super::boot::{Boot, Booted, Owned, boot};
 use super::front::Front;
 use super::turn::Stopped;
 use crate::ai::Budget;
 use crate::config::Snapshot;
 use crate::daemon::account::{self, Shared};
-use crate::daemon::backup::{BackupHandle, BootError, Orders};
+use crate::daemon::backup::{self, BackupHandle, BootError, Orders};
 use crate::daemon::datadir::{self, Datadir, DatadirError};
 use crate::daemon::given_up::GivenUp;
 use crate::daemon::logging::LogControl;
@@ -93,19 +93,31 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     let mut hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
     let mut options = options;
     options.watcher.tell_trouble();
+    let mut engine = None;
     let booted = tokio::select! {
-        booted = boot(&mut options) => booted?,
-        _ = terminate.recv() => None,
-        _ = interrupt.recv() => None,
+        booted = boot(&mut options, &mut engine) => booted.map(Some),
+        () = told_to_end(&mut terminate, &mut interrupt) => Ok(None),
     };
-    let Some(Booted { datadir, accepted, refused, front, backup, uncertain_until }) = booted else {
-        info!("stopped before it began");
-        return Ok(());
+    if let Some(engine) = engine {
+        backup::let_go(engine).await;
+    }
+    let Booted { datadir, accepted, refused, front, backup, uncertain_until } = match booted? {
+        Some(Boot::Ready(booted)) => *booted,
+        Some(Boot::Superseded(front)) => {
+            // To end would be to be started again by whatever keeps containers alive, and to take over in turn.
+            systemd::ready();
+            idle(&front, &mut terminate, &mut interrupt).await;
+            return Ok(());
+        }
+        None => {
+            info!("stopped before it began");
+            return Ok(());
+        }
     };
     let forgotten = forgotten::up_to(&datadir, accepted.snapshot.history.runs).await?;
     let uncertain_until = uncertain_until.max(forgotten);
     let before = in_force_before(&options.datadir, &accepted.snapshot, &options.environment);
-    let backup = backup.map(|Owned { engine, settings, restored, .. }| {
+    let backup = backup.map(|Owned { engine, settings, restored }| {
         let (handle, reports) = BackupHandle::start(engine, &settings, restored, datadir.ledger.clone());
         Link { handle, reports }
     });
@@ -123,16 +135,7 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     }
     let told = service.drain(&stopped, &mut terminate, &mut interrupt).await;
     if !told {
-        info!("this process signs nothing in any more, and waits for its end");
-        front
-            .while_alive(async {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-            })
-            .await;
-        systemd::stopping();
+        idle(&front, &mut terminate, &mut interrupt).await;
     }
     control_server.abort();
     front.close().await;
@@ -142,6 +145,20 @@ pub async fn run(options: Options, log: Option<LogControl>) -> Result<(), StartE
     service.datadir.ledger.close().await?;
     info!("stopped");
     Ok(())
+}
+
+/// Another process signs in.
+async fn idle(front: &Front, terminate: &mut Signal, interrupt: &mut Signal) {
+    info!("this process signs nothing in any more, and waits for its end");
+    front.while_alive(told_to_end(terminate, interrupt)).await;
+    systemd::stopping();
+}
+
+async fn told_to_end(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
 }
 
 /// Everything the loop owns, and the task that serves the control socket.

@@ -1,13 +1,13 @@
 //! The loop, when what it stands on breaks away.
 
-#![allow(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a failed assumption is a failed test")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::boot::boot;
+use super::boot::{Boot, boot};
 use super::start::assemble;
 use super::turn::Stopped;
 use super::*;
@@ -39,7 +39,8 @@ fn options(folder: &Path) -> Options {
 async fn without_a_ledger_the_process_ends_so_that_it_is_started_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = options(folder.path());
-    let booted = boot(&mut options).await.unwrap().unwrap();
+    let Ok(Boot::Ready(booted)) = boot(&mut options, &mut None).await else { panic!("it does not boot") };
+    let booted = *booted;
     let (datadir, snapshot) = (booted.datadir, &booted.accepted.snapshot);
     let (mut service, control) = assemble(options, None, datadir, snapshot, &booted.front, None, None).await.unwrap();
     service.begin(booted.accepted, None).await.unwrap();

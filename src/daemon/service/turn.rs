@@ -9,6 +9,8 @@ use tracing::{error, info, warn};
 
 use super::Service;
 use super::backup::{Heeded, next_report};
+use crate::backup::log::TAKEOVER_WAIT;
+use crate::daemon::backup::NOTICED_WITHIN;
 use crate::daemon::systemd;
 use crate::daemon::ticker::Wake;
 use crate::daemon::workdir::Reread;
@@ -30,6 +32,9 @@ const GRACE_UNDER_SYSTEMD: Duration = Duration::from_secs(40);
 
 /// How long cut-off runs may take to close their connections.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Who is overtaken has left before the one that takes over connects.
+const _: () = assert!(NOTICED_WITHIN.as_secs() + GRACE.as_secs() + LAST_PATIENCE.as_secs() < TAKEOVER_WAIT.as_secs());
 
 /// Why the loop ended.
 pub(super) enum Stopped {
@@ -109,7 +114,6 @@ impl Service {
         self.publish();
         let grace = match why {
             Stopped::Signal if systemd::is_here() => GRACE_UNDER_SYSTEMD,
-            // Whoever takes over waits 90 s, of which the look that told us may have been 60 s late.
             Stopped::Signal | Stopped::Superseded | Stopped::LedgerLost => GRACE,
         };
         let end = Instant::now() + grace;

@@ -1,9 +1,10 @@
 //! Taking a run up again, and deciding from a chat's history.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::inbox::{Action, ActionPlace, Arrival};
-use super::super::message::{ChatMessage, Place};
+use super::super::message::{ButtonKind, ChatMessage, Place};
 use super::super::protocol::{Elapsed, JournalMark, Original, Outgoing};
 use super::super::step::{Quiet, Script, Verb};
 use super::super::template::Memory;
@@ -12,7 +13,8 @@ use super::{Conversation, Phase};
 
 impl Conversation {
     /// Puts the conversation where the journal ends, with the history heard.
-    pub(super) fn load(&mut self, now: Elapsed, journal: &[JournalMark], mut history: Vec<ChatMessage>) {
+    pub(super) fn load(&mut self, now: Elapsed, journal: &[JournalMark], history: Vec<ChatMessage>) {
+        let mut history = self.of_this_run(journal, history);
         for mark in journal {
             if let JournalMark::Sent { message_id, .. } = mark {
                 self.inbox.add_own(*message_id);
@@ -71,6 +73,38 @@ impl Conversation {
             self.unsent = message;
         }
         self.step = self.step.min(self.script.steps.len());
+    }
+
+    /// The history without what was said after this account spoke in the chat once more, and not for this run: that answers
+    /// another run or a person, unless it is a reply to a message of this one.
+    fn of_this_run(&self, journal: &[JournalMark], mut history: Vec<ChatMessage>) -> Vec<ChatMessage> {
+        let Some(last) = journal.last() else { return history };
+        let own: BTreeSet<i32> = journal.iter().filter_map(JournalMark::sent_id).collect();
+        let is_later = |message: &&ChatMessage| match own.last() {
+            Some(own) => message.id > *own,
+            None => message.date > last.date(),
+        };
+        let foreign = |message: &&ChatMessage| message.outgoing && !self.may_say(last.step(), &history, message);
+        let next = history.iter().filter(is_later).filter(foreign).map(|message| message.id).min();
+        if let Some(next) = next {
+            history.retain(|message| message.id < next || message.reply_to.is_some_and(|id| own.contains(&id)));
+        }
+        history
+    }
+
+    /// Whether the script may say that in a step after `last`, the last one that the journal knows of.
+    fn may_say(&self, last: usize, history: &[ChatMessage], message: &ChatMessage) -> bool {
+        let shown = history.iter().flat_map(|message| message.keyboard.iter().flatten());
+        let is_key = shown.filter(|button| button.kind == ButtonKind::Reply).any(|button| button.text == message.text);
+        self.script.reachable(last).any(|(step, it)| match &it.verb {
+            Verb::Click(_) | Verb::Choose | Verb::ChooseByPicture(_) => is_key,
+            // An answer is no command.
+            Verb::Solve => is_key || !message.text.starts_with('/'),
+            verb => {
+                step > last
+                    && matches!(possible(verb, &self.memory), Possible::OneOf(said) if said.iter().any(|one| one.is_like(message)))
+            }
+        })
     }
 
     fn verb(&self, step: usize) -> Option<&Verb> {

@@ -28,7 +28,7 @@ pub async fn perform(
     while connection.updates.try_recv().is_ok() {}
     let chat = Chat::new(peer, plan.topic, my_id);
     let conversation = Conversation::new(Arc::clone(&plan.script), chat.place(), plan.seed);
-    let messages = plan.journal.iter().filter_map(sent_id).collect();
+    let messages = plan.journal.iter().filter_map(JournalMark::sent_id).collect();
     let started = Instant::now();
     let acted = !plan.journal.is_empty();
     let mut run = Run {
@@ -57,13 +57,6 @@ pub async fn review(connection: &mut Connection, plan: &Plan<'_>) -> Result<Opti
     history.retain(|message| plan.concerns(message));
     let journal = find_sends(&plan.script, &plan.journal, &history);
     Ok(decide_from_history(Arc::clone(&plan.script), chat.place(), &journal, history))
-}
-
-fn sent_id(mark: &JournalMark) -> Option<i32> {
-    match mark {
-        JournalMark::Sent { message_id, .. } => Some(*message_id),
-        _ => None,
-    }
 }
 
 pub(super) struct Run<'a, R> {
@@ -103,7 +96,7 @@ impl<R: Recorder> Run<'_, R> {
             }
             if !journal.is_empty() {
                 self.acted = true;
-                self.messages = journal.iter().filter_map(sent_id).collect();
+                self.messages = journal.iter().filter_map(JournalMark::sent_id).collect();
                 self.seen.extend(history.iter().map(|message| (message.id, message.edited)));
                 return Ok(Input::Resume { journal, history });
             }

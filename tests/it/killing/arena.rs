@@ -11,8 +11,7 @@ use tgsignd::backup::keys::DerivedKeys;
 use tgsignd::backup::manifest::{ObjectName, Release, Stem};
 use tgsignd::backup::position;
 use tgsignd::config::secret::Secret;
-use tgsignd::kernel::status::Status;
-use tgsignd::names::TaskName;
+use tgsignd::daemon::control::{Client, Reply, Request};
 use tgsignd::script::Outcome;
 use webdav_sim::{Server, profiles};
 
@@ -27,11 +26,16 @@ const FOLDER: &str = "tgsignd";
 const GAP: TimeDelta = TimeDelta::seconds(2);
 /// Slots for each round.
 const SLOTS: i32 = 4;
+/// The answer to a click is waited for so long; a lost one must not keep an account for longer than processes live.
+const ANSWER: &str = "5s";
 /// From so many rounds on some of the dead are not buried.
 const LONG: u64 = 100;
 
 /// A process that waits for one that says nothing is ready after that.
 const PATIENCE: Duration = Duration::from_mins(3);
+
+/// The last process has settled whatever the others left after that.
+const SETTLING: Duration = Duration::from_mins(15);
 
 /// How a process ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,6 +84,8 @@ pub(super) struct Arena {
     /// The last process that had been started when one was killed and not buried: the next one waits its 90 s.
     unburied: Option<i32>,
     ended: u64,
+    /// What happened how often.
+    counts: BTreeMap<&'static str, usize>,
     story: Vec<String>,
 }
 
@@ -144,6 +150,7 @@ impl Arena {
             started: 0,
             unburied: None,
             ended: 0,
+            counts: BTreeMap::new(),
             story: Vec::new(),
         };
         arena.write_tasks();
@@ -163,7 +170,7 @@ impl Arena {
                 text,
                 "[tasks.{name}]\naccounts = ['{account}']\nchat = '@ticket_bot'\nschedule = '{time}'\n\
                  missed = {{ policy = 'run-once', within = '3h' }}\n\
-                 steps = [{{ send = '/sign {name}' }}, {{ click = '签到 {name}' }}]\n\
+                 steps = [{{ send = '/sign {name}' }}, {{ click = '签到 {name}', within = '{ANSWER}' }}]\n\
                  outcome = {{ success = ['签到成功 {name}'] }}\n"
             )
             .unwrap();
@@ -226,6 +233,7 @@ impl Arena {
         let said = log.text();
         let word = if fate == Fate::Killed { "is killed" } else { "is told to end" };
         self.tell(&format!("host {host}: {word} after {} lines of log", said.lines().count()));
+        *self.counts.entry(word).or_default() += 1;
         let patient = self.rounds >= LONG && self.random.below(25) == 0;
         match fate {
             Fate::Killed if patient => self.unburied = Some(self.started),
@@ -248,8 +256,17 @@ impl Arena {
     }
 
     /// What the log of a daemon must and must not say.
-    fn heed(&self, host: usize, log: &str) {
-        let has_begun = log.lines().any(|line| line.contains("\"message\":\"ready\""));
+    fn heed(&mut self, host: usize, log: &str) {
+        let says = |words: &str| log.lines().any(|line| line.contains(words));
+        let has_begun = says("\"message\":\"ready\"");
+        for (what, has) in [
+            ("restored", says("restored; what was done in the ")),
+            ("was ready", has_begun),
+            ("was overtaken", says("another process has taken over")),
+            ("was ended before it was ready", !has_begun),
+        ] {
+            *self.counts.entry(what).or_default() += usize::from(has);
+        }
         if self.hosts[host].restores && has_begun {
             assert!(log.contains("restored; what was done in the "), "{}\n{log}", self.explain("nothing was said"));
         }
@@ -273,6 +290,7 @@ impl Arena {
         let in_time = tokio::time::timeout(PATIENCE, ready).await.is_ok();
         assert!(in_time, "{}\n{}", self.explain("it never became ready"), log.text());
         self.unburied = None;
+        *self.counts.entry("waited for the dead").or_default() += 1;
         self.tell(&format!("host {host}: process {} has waited and is ready", self.hosts[host].number));
     }
 
@@ -281,7 +299,7 @@ impl Arena {
         self.honour_the_dead().await;
         let effects = self.random.below(240);
         // Hosts that wait for each other ask for little; one alone always has something to do.
-        let longest = if self.hosts.len() > 1 { 500 + self.random.below(5500) } else { 20_000 };
+        let longest = if self.hosts.len() > 1 { 500 + self.random.below(5500) } else { 10_000 };
         let (mut requests, mut calls) = (self.server.request_counts(), self.stage.centre.log_changes());
         let goal = *requests.borrow() as u64 + *calls.borrow() + effects;
         let reached = async {
@@ -317,18 +335,16 @@ impl Arena {
         let now = Utc::now();
         let due: Vec<i32> = (0..self.slots()).filter(|number| self.slot(*number) <= now).collect();
         let daemon = self.hosts[0].process.take().unwrap().ready().await;
-        let unsettled = |status: &Status| due.iter().filter(|number| outcome(status, **number).is_none()).count();
-        let mut left = unsettled(&daemon.status().await);
-        while left > 0 {
-            left = unsettled(&daemon.status_when(|status| unsettled(status) < left).await);
-        }
-        let status = daemon.status().await;
+        // The status does not show what was `unknown` before this process began and is read again in an hour; the ledger does.
+        let Ok(settled) = tokio::time::timeout(SETTLING, self.settled(&due)).await else {
+            panic!("{}\n{}", self.explain("not every slot was settled"), daemon.log.text());
+        };
         self.check();
         let log = daemon.stop().await.text();
         self.heed(0, &log);
         self.check();
 
-        let outcomes: Vec<_> = due.iter().map(|number| (*number, outcome(&status, *number).unwrap())).collect();
+        let outcomes: Vec<_> = due.iter().map(|number| (*number, settled[&task(*number)])).collect();
         let succeeded = outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Succeeded).count();
         let story = self.explain("");
         for (number, outcome) in &outcomes {
@@ -339,12 +355,36 @@ impl Arena {
         for (_, outcome) in &outcomes {
             *words.entry(outcome.as_str()).or_default() += 1;
         }
-        println!("{} slots were due: {words:?}; {:?} sent and pressed; {story}", due.len(), self.judge.done());
+        let (sent, pressed) = self.judge.done();
+        println!("{} slots were due: {words:?}; {sent} messages, {pressed} clicks", due.len());
+        println!("{} processes, {} ended: {:?}", self.started, self.ended, self.counts);
         assert!(succeeded * 2 > due.len(), "too little is signed in to prove anything: {outcomes:?}\n{story}\n{log}");
     }
 
+    /// The outcomes of the slots that are due, once all have one.
+    async fn settled(&self, due: &[i32]) -> BTreeMap<String, Outcome> {
+        let mut outcomes = BTreeMap::new();
+        for number in due {
+            let name = task(*number);
+            let request = Request::Runs { task: Some(name.parse().unwrap()), limit: 1 };
+            let outcome = loop {
+                let mut client =
+                    Client::call(&self.stage.datadir(), &request).await.unwrap().expect("the daemon listens");
+                match client.next().await.unwrap() {
+                    Some(Reply::Runs { runs }) if runs.is_empty() => tokio::time::sleep(LOOK_AGAIN).await,
+                    Some(Reply::Runs { runs }) => break runs[0].outcome,
+                    other => panic!("{other:?} are no runs"),
+                }
+            };
+            outcomes.insert(name, outcome);
+        }
+        outcomes
+    }
+
     fn tell(&mut self, what: &str) {
-        self.story.push(format!("{} {what}", Utc::now().format("%H:%M:%S%.3f")));
+        let line = format!("{} {what}", Utc::now().format("%H:%M:%S%.3f"));
+        println!("{line}");
+        self.story.push(line);
     }
 
     fn explain(&self, what: &str) -> String {
@@ -359,10 +399,4 @@ fn task(number: i32) -> String {
 
 fn account(number: i32) -> &'static str {
     ACCOUNTS[usize::from(number % 4 >= 2)].0
-}
-
-fn outcome(status: &Status, number: i32) -> Option<Outcome> {
-    let task: TaskName = task(number).parse().unwrap();
-    let last = status.tasks.get(&task)?.accounts.get(account(number))?.last.as_ref()?;
-    Some(last.outcome)
 }

@@ -8,6 +8,7 @@
 //! | `log` | its log lines, as they come |
 //! | `http` | requests, answers and metrics |
 //! | `webdav_servers` | Apache, nginx and others, started for one test |
+//! | `relay` | a relay that cuts uploads off |
 //! | `https` | a server with a certificate |
 //! | `tools` | programs that are there or not |
 //! | `random` | numbers that look random |
@@ -20,6 +21,7 @@ mod http;
 mod https;
 mod log;
 mod random;
+pub(crate) mod relay;
 mod stage;
 pub(crate) mod tools;
 pub(crate) mod webdav_servers;

@@ -151,7 +151,8 @@ fn launch(kind: Kind, program: &Path, folder: &Path, port: u16) -> Child {
         }
         Kind::Rclone => {
             command.args(["serve", "webdav", "--addr", &format!("127.0.0.1:{port}"), "--config", "/dev/null"]);
-            command.args(["--user", USERNAME, "--pass", PASSWORD]).arg(root);
+            // What changes behind its back would else be seen after five minutes.
+            command.args(["--dir-cache-time", "0s", "--user", USERNAME, "--pass", PASSWORD]).arg(root);
         }
         Kind::Wsgidav => {
             fs::write(folder.join("wsgidav.json"), wsgidav(&root.display().to_string(), port)).unwrap();

@@ -2,12 +2,14 @@
 
 mod actor;
 mod commands;
+mod cut_off;
 mod host;
 mod hostile;
 mod inbox;
 mod owners;
 mod racing;
 mod round_trip;
+mod stores;
 
 use host::{Host, KEY};
 use tgsignd::backup::sync::{Committed, History, Outcome, Reason, SyncError};

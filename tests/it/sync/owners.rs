@@ -39,6 +39,33 @@ async fn the_next_boot_waits_until_the_one_before_lets_go() {
 }
 
 #[tokio::test]
+async fn nobody_lets_go_of_what_another_process_announced() {
+    let server = super::server().await;
+    let mut owner = Host::used(&server.url());
+    owner.engine.take_over().await.unwrap();
+    new_generation(commit(&mut owner).await);
+    let mut other = Host::empty(&server.url(), KEY);
+    other.engine.restore(&RestoreOrder { generation: None, to: None, only: Only::ALL }).await.unwrap();
+    // It knows the owner's boot from the manifest, and ends before it has one of its own.
+    other.restart();
+    let before = server.files();
+    other.engine.release().await.unwrap();
+    assert_eq!(server.files(), before);
+
+    // Of an announcement without an answer nobody knows whether it counts.
+    server.fail(webdav_sim::Fault::StoresNothing.on("PUT").at("-t-"));
+    other.engine.announce().await.unwrap_err();
+    other.engine.announce().await.unwrap();
+    other.engine.release().await.unwrap();
+    let released = server.files().into_iter().filter(|file| file.contains("-r-")).count();
+    assert_eq!(released, 2);
+    assert_eq!(
+        other.engine.look_for_holders(Duration::ZERO).await.unwrap(),
+        Wait::Wait { holders: vec![owner.engine.epoch()], left: TAKEOVER_WAIT }
+    );
+}
+
+#[tokio::test]
 async fn records_of_strangers_drive_nobody_away() {
     let server = super::server().await;
     let mut owner = Host::used(&server.url());

@@ -3,16 +3,15 @@
 use tgsignd::backup::log::{Keep, Survey};
 use tgsignd::backup::place::Only;
 use tgsignd::backup::sync::{History, Outcome, Resolved, RestoreOrder, SyncError};
-use webdav_sim::Server;
 
-use super::{Host, KEY, commit, commit_more, new_generation, profiles, server};
+use super::stores::offers;
+use super::{Host, KEY, commit, commit_more, new_generation};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_writers_at_once_never_both_succeed_and_nothing_is_lost() {
-    for profile in profiles() {
-        println!("{}", profile.name);
+    for offer in offers() {
         for _ in 0..2 {
-            let server = Server::start(profile).await.unwrap();
+            let Some(server) = offer.start().await else { continue };
             let mut one = Host::used(&server.url());
             let first = new_generation(commit(&mut one).await);
             let mut two = one.copy();
@@ -24,7 +23,7 @@ async fn of_two_writers_at_once_never_both_succeed_and_nothing_is_lost() {
             for error in [of_one, of_two].into_iter().filter_map(Result::err) {
                 assert!(matches!(error, SyncError::Refused(_) | SyncError::Unclear(_)), "{error}");
             }
-            assert!(server.read(&format!("backup/{}", first.generation.name)).is_some());
+            assert!(server.names().contains(&first.generation.name));
             // Whoever decides ends it, whatever it came to.
             let inputs = one.inputs(History::Include);
             one.engine.resolve(&Keep::Local, &inputs).await.unwrap();
@@ -35,26 +34,28 @@ async fn of_two_writers_at_once_never_both_succeed_and_nothing_is_lost() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_foreign_generation_is_refused_and_left_alone_until_somebody_decides() {
-    let server = server().await;
-    let mut one = Host::used(&server.url());
-    new_generation(commit(&mut one).await);
-    let mut stranger = Host::used(&server.url());
-    let before = server.files();
-    let error = commit(&mut stranger).await.unwrap_err();
-    assert!(error.to_string().contains("never backed up or restored here"), "{error}");
-    assert_eq!(server.files(), before);
+    for offer in offers() {
+        let Some(server) = offer.start().await else { continue };
+        let mut one = Host::used(&server.url());
+        new_generation(commit(&mut one).await);
+        let mut stranger = Host::used(&server.url());
+        let before = server.names();
+        let error = commit(&mut stranger).await.unwrap_err();
+        assert!(error.to_string().contains("never backed up or restored here"), "{error}");
+        assert_eq!(server.names(), before);
 
-    let inputs = stranger.inputs(History::Include);
-    let resolved = stranger.engine.resolve(&Keep::Local, &inputs).await.unwrap();
-    assert!(matches!(resolved, Resolved::Committed(Outcome::Committed(_))), "{resolved:?}");
-    let error = commit_more(&mut one).await.unwrap_err();
-    assert!(error.to_string().contains("another data directory wrote it"), "{error}");
+        let inputs = stranger.inputs(History::Include);
+        let resolved = stranger.engine.resolve(&Keep::Local, &inputs).await.unwrap();
+        assert!(matches!(resolved, Resolved::Committed(Outcome::Committed(_))), "{resolved:?}");
+        let error = commit_more(&mut one).await.unwrap_err();
+        assert!(error.to_string().contains("another data directory wrote it"), "{error}");
 
-    let resolved = one.engine.resolve(&Keep::Remote(None), &inputs).await.unwrap();
-    assert!(matches!(resolved, Resolved::Restored { settle: None, .. }), "{resolved:?}");
-    assert_eq!(one.sessions(), stranger.sessions());
-    one.restart();
-    assert_eq!(commit(&mut one).await.unwrap(), Outcome::Unchanged);
+        let resolved = one.engine.resolve(&Keep::Remote(None), &inputs).await.unwrap();
+        assert!(matches!(resolved, Resolved::Restored { settle: None, .. }), "{resolved:?}");
+        assert_eq!(one.sessions(), stranger.sessions());
+        one.restart();
+        assert_eq!(commit(&mut one).await.unwrap(), Outcome::Unchanged);
+    }
 }

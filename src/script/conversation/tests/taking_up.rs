@@ -121,6 +121,49 @@ fn history_decides_when_it_can() {
 }
 
 #[test]
+fn what_answers_another_run_is_no_evidence() {
+    let place = Place::Private { peer: BOT };
+    let own = |id, text| ChatMessage { outgoing: true, ..bot(id, text) };
+    let decide = |verbs, journal: &[JournalMark], history: Vec<ChatMessage>| {
+        decide_from_history(Arc::new(script(verbs)), place, journal, history).map(|verdict| verdict.outcome)
+    };
+    let begun = JournalMark::Begun { step: 1, date: NOON, message: None, memory: Memory::default() };
+    let panel = || with_buttons(bot(11, "菜单"), &["签到"]);
+    let clicked = || vec![send("/checkin"), click("签到")];
+    let journal = [sent_mark(0, 10), begun.clone()];
+    let told = |more: Vec<ChatMessage>| [vec![own(10, "/checkin"), panel()], more].concat();
+    // The next slot of the same task, another task, a person.
+    for text in ["/checkin", "/other", "你好"] {
+        let history = told(vec![own(12, text), bot(13, "签到成功")]);
+        assert_eq!(decide(clicked(), &journal, history), None, "{text}");
+    }
+    let succeeded = Some(Outcome::Succeeded);
+    assert_eq!(
+        decide(clicked(), &journal, told(vec![bot(12, "签到成功"), own(13, "/other"), bot(14, "签到失败")])),
+        succeeded
+    );
+    let late = ChatMessage { reply_to: Some(10), ..bot(14, "签到成功") };
+    assert_eq!(decide(clicked(), &journal, told(vec![own(12, "/other"), late])), succeeded, "it says what it answers");
+    let changed = edited(bot(11, "签到成功"), NOON + 9);
+    assert_eq!(decide(clicked(), &journal, vec![own(10, "/checkin"), changed, own(12, "/other")]), succeeded);
+
+    // What the script itself may have said, although the journal was lost before that.
+    let key = ChatMessage {
+        keyboard: vec![vec![Button { text: "签到".to_owned(), kind: ButtonKind::Reply }]],
+        ..bot(11, "菜单")
+    };
+    let pressed = vec![own(10, "/checkin"), key, own(12, "签到"), bot(13, "签到成功")];
+    assert_eq!(decide(clicked(), &journal, pressed), succeeded);
+    let arithmetic = vec![send("/checkin"), Verb::Solve, send("/end")];
+    let solved = vec![own(10, "/checkin"), bot(11, "1+1=?"), own(12, "2"), own(13, "/end"), bot(14, "签到成功")];
+    assert_eq!(decide(arithmetic, &journal, solved), succeeded);
+    let button = vec![click("签到")];
+    let begun = JournalMark::Begun { step: 0, date: NOON, message: None, memory: Memory::default() };
+    let other = ChatMessage { date: NOON + 1, ..own(12, "/other") };
+    assert_eq!(decide(button, &[begun], vec![other, ChatMessage { date: NOON + 2, ..bot(13, "签到成功") }]), None);
+}
+
+#[test]
 fn sends_are_found_in_the_history() {
     let script = script(vec![send("/a"), click("x"), send("/b"), send("/b")]);
     let own = |id, text| ChatMessage { outgoing: true, ..bot(id, text) };
