@@ -99,10 +99,11 @@ async fn a_data_directory_that_is_held_is_for_later_and_names_its_holder() {
     let stage = stage().await;
     datadir::prepare(&stage.datadir()).unwrap();
     let lock = DirectoryLock::acquire(&datadir::lock_file(&stage.datadir())).unwrap();
-    let holder = format!("held by process {}", std::process::id());
-    for arguments in [&["once", "good"][..], &["run"], &["status"], &["logs"]] {
+    let holder = format!("process {}", std::process::id());
+    for arguments in [&["once", "good"][..], &["run"], &["logs"]] {
         stage.tgsignd(arguments).ends().await.fails_with(75, &[&holder, "stop that process first"]);
     }
+    stage.tgsignd(&["status"]).ends().await.fails_with(75, &[&holder, "does not answer"]);
     drop(lock);
     stage.tgsignd(&["once", "good"]).ends().await.success();
 }
