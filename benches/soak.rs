@@ -1,11 +1,12 @@
 //! What a daemon keeps in memory over time: after mass reconnects, and over thousands of days.
 //!
 //! `outages`: 100 accounts that are always connected; the data centre closes all connections, and every account checks in over a
-//! new one, four times. `days`: 150 accounts check in every seven seconds, each time over a new connection; at the end of thousands of days
-//! a run costs no more memory than at the beginning.
+//! new one, four times. `days`: 150 accounts check in every seven seconds, which is a day to them, each time over a new
+//! connection and at its own moment, as jitter has it; at the end of thousands of days a run costs no more memory than at the beginning.
+//! `bursts`: the same, with all accounts at one instant.
 //!
-//! `cargo bench --bench soak` takes about twelve minutes; `-- outages` and `-- days 24h` measure one of them, `-- --assert` fails
-//! when a figure is over its limit, `-- --binary PATH` measures another build.
+//! `cargo bench --bench soak` takes about twelve minutes; `-- outages`, `-- days 24h` and `-- bursts 1h` measure one of them, `-- --assert`
+//! fails when a figure is over its limit, `-- --binary PATH` measures another build.
 
 #![allow(clippy::disallowed_methods, reason = "outside of the pure modules")]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a benchmark fails by panicking")]
@@ -45,9 +46,12 @@ fn main() -> ExitCode {
     if wants("outages") {
         outages(&arguments, &mut figures);
     }
+    let length = arguments.rest.iter().find_map(|text| duration::parse(text).ok()).unwrap_or(DAYS);
     if wants("days") {
-        let length = arguments.rest.iter().find_map(|text| duration::parse(text).ok());
-        days(&arguments, &mut figures, length.unwrap_or(DAYS));
+        days(&arguments, &mut figures, length, "within seven seconds", "6s");
+    }
+    if arguments.rest.iter().any(|one| one == "bursts") {
+        days(&arguments, &mut figures, length, "at one instant every seven seconds", "0s");
     }
     figures.exit(&arguments)
 }
@@ -60,12 +64,12 @@ struct Soak {
 }
 
 /// A daemon whose accounts all have a task with this schedule.
-fn start(arguments: &Arguments, accounts: usize, connect: &str, schedule: &str) -> Soak {
+fn start(arguments: &Arguments, accounts: usize, connect: &str, schedule: &str, jitter: &str) -> Soak {
     let runtime = Runtime::new().unwrap();
     let centre = start_centre(&runtime, accounts, LOG_LIMIT);
     let mut text = format!(
         "version = 1\n[telegram]\nconnect = \"{connect}\"\n{}[http]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n\
-         [defaults]\ntimezone = \"UTC\"\nstagger = \"0s\"\nretry = {{ attempts = 1 }}\nschedule = \"{schedule}\"\n\
+         [defaults]\ntimezone = \"UTC\"\nstagger = \"0s\"\njitter = \"{jitter}\"\nretry = {{ attempts = 1 }}\nschedule = \"{schedule}\"\n\
          chat = \"@bench_checkin_bot\"\nsteps = [{{ send = \"/checkin\" }}, {{ click = \"签到\" }}]\n",
         centre.daemon_config()
     );
@@ -94,7 +98,7 @@ fn round(daemon: &Daemon, accounts: usize) {
 
 fn outages(arguments: &Arguments, figures: &mut Figures) {
     // Long enough that the memory can be looked at between two rounds.
-    let soak = start(arguments, ACCOUNTS, "always", "*/15 * * * * *");
+    let soak = start(arguments, ACCOUNTS, "always", "*/15 * * * * *", "0s");
     let process = soak.daemon.process();
     let what = format!("{ACCOUNTS} accounts, always connected");
     let mut after = Vec::new();
@@ -114,10 +118,10 @@ fn outages(arguments: &Arguments, figures: &mut Figures) {
     soak.daemon.stop();
 }
 
-fn days(arguments: &Arguments, figures: &mut Figures, length: Duration) {
-    let soak = start(arguments, SOAKING, "on-demand", "*/7 * * * * *");
+fn days(arguments: &Arguments, figures: &mut Figures, length: Duration, when: &str, jitter: &str) {
+    let soak = start(arguments, SOAKING, "on-demand", "*/7 * * * * *", jitter);
     let process = soak.daemon.process();
-    let what = format!("{SOAKING} accounts, every 7 s");
+    let what = format!("{SOAKING} accounts, {when}");
     let (clock, mut runs, mut samples) = (Instant::now(), 0_usize, Vec::new());
     let mut next = WARM_UP;
     while clock.elapsed() < WARM_UP + length {

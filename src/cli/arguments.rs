@@ -51,6 +51,8 @@ pub enum Command {
     Once(OnceArgs),
     /// Sign an account in: phone number, code, two-step password
     Login(LoginArgs),
+    /// Sign an account out: end its session at Telegram and delete it here
+    Logout(LogoutArgs),
     /// Show what the daemon is doing and how the last runs ended
     Status(StatusArgs),
     /// Show the transcripts of runs
@@ -122,6 +124,13 @@ pub struct OnceArgs {
 /// Arguments of `login`.
 #[derive(Debug, Args)]
 pub struct LoginArgs {
+    /// The account, as `[accounts.NAME]` calls it
+    pub account: AccountName,
+}
+
+/// Arguments of `logout`.
+#[derive(Debug, Args)]
+pub struct LogoutArgs {
     /// The account, as `[accounts.NAME]` calls it
     pub account: AccountName,
 }

@@ -7,6 +7,7 @@ mod backup;
 pub mod check;
 mod explain;
 mod login;
+mod logout;
 mod logs;
 mod once;
 mod output;
@@ -58,6 +59,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         }
         Command::Once(arguments) => privileges::as_owner(cli, || once::run(cli, arguments)),
         Command::Login(arguments) => privileges::as_owner(cli, || login::run(cli, arguments)),
+        Command::Logout(arguments) => privileges::as_owner(cli, || logout::run(cli, arguments)),
         Command::Status(arguments) => privileges::as_owner(cli, || status::run(cli, arguments)),
         Command::Logs(arguments) => privileges::as_owner(cli, || logs::run(cli, arguments)),
         Command::Backup(arguments) => privileges::as_owner(cli, || backup::run(cli, arguments)),

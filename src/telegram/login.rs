@@ -54,6 +54,14 @@ pub enum LoginError {
     Unsupported(&'static str),
 }
 
+/// Ends the session of `connection` at Telegram; one that Telegram no longer knows has ended already.
+pub async fn sign_out(connection: &Connection) -> Result<(), CallError> {
+    match connection.call(&tl::functions::auth::LogOut {}).await {
+        Ok(_) | Err(CallError::Unauthorised(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Signs in on `connection` and writes the session.
 pub async fn login(
     connection: &Connection,

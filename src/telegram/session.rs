@@ -107,7 +107,11 @@ impl SessionFile {
 
     /// Opens the session of an account that has signed in.
     pub fn open(folder: &Path, account: &str, network: &DataCentres) -> Result<Arc<Self>, SessionError> {
-        let path = Self::path(folder, account);
+        Self::open_at(Self::path(folder, account), account, network)
+    }
+
+    /// The same for a session that lies elsewhere.
+    pub fn open_at(path: PathBuf, account: &str, network: &DataCentres) -> Result<Arc<Self>, SessionError> {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -19,6 +19,7 @@ mod killing;
 mod kit;
 mod layers;
 mod login;
+mod logout;
 mod many;
 mod missed;
 mod once;
