@@ -1,12 +1,16 @@
 //! `login`: phone, code and two-step password at a terminal, or line by line from a pipe.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::Path;
 
 use super::arguments::LoginArgs;
 use super::output::print;
 use super::{Cli, CliError, Exit, block_on, workdir};
+use crate::config::{Account, Snapshot};
+use crate::daemon::account::Reach;
 use crate::daemon::control::{Client, Reply, Request};
 use crate::daemon::{datadir, reload, secrets};
+use crate::names::AccountName;
 use crate::telegram::connection::Connection;
 use crate::telegram::login::{self, LoginError, Prompt};
 use crate::telegram::session::SessionFile;
@@ -21,11 +25,7 @@ pub(super) fn run(cli: &Cli, arguments: &LoginArgs) -> Result<Exit, CliError> {
         let message = format!("there is no account {name}; the workdir has: {known}. Add a table [accounts.{name}]");
         return Err(CliError::new(Exit::Usage, message));
     };
-    let Some(reach) = reload::reach(&snapshot, account) else {
-        let message = "api_id and api_hash are missing: get your own at https://my.telegram.org and write them under \
-                       [telegram] in tgsignd.toml, or set TG_API_ID and TG_API_HASH";
-        return Err(CliError::new(Exit::Configuration, message));
-    };
+    let reach = reach(&snapshot, account)?;
     let hash = match &snapshot.telegram.api {
         Some(api) => secrets::resolve(&api.hash)
             .map_err(|error| CliError::new(Exit::Configuration, format!("[telegram] api_hash: {error}")))?
@@ -56,14 +56,29 @@ pub(super) fn run(cli: &Cli, arguments: &LoginArgs) -> Result<Exit, CliError> {
         };
         session.rename(&place).map_err(|error| CliError::new(Exit::Failure, error.to_string()))?;
         print(&format!("{name} is signed in as {} (id {}).\n", signed_in.first_name, signed_in.user_id))?;
-        let request = Request::Reconnect { account: name.clone() };
-        if let Ok(Some(mut client)) = Client::call(&datadir, &request).await
-            && let Ok(Some(Reply::Done)) = client.next().await
-        {
+        if tell_daemon(&datadir, name).await {
             print("The running daemon uses the new session from now on.\n")?;
         }
         Ok(Exit::Success)
     })
+}
+
+/// How the account reaches Telegram.
+pub(super) fn reach(snapshot: &Snapshot, account: &Account) -> Result<Reach, CliError> {
+    reload::reach(snapshot, account).ok_or_else(|| {
+        let message = "api_id and api_hash are missing: get your own at https://my.telegram.org and write them under \
+                       [telegram] in tgsignd.toml, or set TG_API_ID and TG_API_HASH";
+        CliError::new(Exit::Configuration, message)
+    })
+}
+
+/// Has the running daemon close the account's connection and look at its session anew; whether there is one.
+pub(super) async fn tell_daemon(datadir: &Path, name: &AccountName) -> bool {
+    let request = Request::Reconnect { account: name.clone() };
+    match Client::call(datadir, &request).await {
+        Ok(Some(mut client)) => matches!(client.next().await, Ok(Some(Reply::Done))),
+        _ => false,
+    }
 }
 
 fn explain(error: &LoginError) -> CliError {

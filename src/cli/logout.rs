@@ -6,11 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::arguments::LogoutArgs;
+use super::login::{reach, tell_daemon};
 use super::output::print;
 use super::{Cli, CliError, Exit, block_on, workdir};
 use crate::daemon::account::Reach;
-use crate::daemon::control::{Client, Reply, Request};
-use crate::daemon::reload;
 use crate::ledger::{DirectoryLock, LockError};
 use crate::names::AccountName;
 use crate::telegram::connection::Connection;
@@ -31,9 +30,7 @@ pub(super) fn run(cli: &Cli, arguments: &LogoutArgs) -> Result<Exit, CliError> {
     let Some(account) = snapshot.accounts.get(name) else {
         return Err(CliError::new(Exit::Usage, format!("there is no account {name} in the workdir")));
     };
-    let Some(reach) = reload::reach(&snapshot, account) else {
-        return Err(CliError::new(Exit::Configuration, "[telegram] has no api_id, or an unreadable one"));
-    };
+    let reach = reach(&snapshot, account)?;
     let datadir = workdir::datadir(cli);
     let sessions = datadir.join("sessions");
     let place = SessionFile::path(&sessions, name.as_str());
@@ -68,15 +65,6 @@ pub(super) fn run(cli: &Cli, arguments: &LogoutArgs) -> Result<Exit, CliError> {
         }
         Ok(Exit::Success)
     })
-}
-
-/// Has the running daemon close the account's connection and look at its session anew; whether there is one.
-async fn tell_daemon(datadir: &Path, name: &AccountName) -> bool {
-    let request = Request::Reconnect { account: name.clone() };
-    match Client::call(datadir, &request).await {
-        Ok(Some(mut client)) => matches!(client.next().await, Ok(Some(Reply::Done))),
-        _ => false,
-    }
 }
 
 async fn sign_out(sessions: &Path, leaving: &Path, name: &AccountName, reach: &Reach) -> Result<(), CliError> {

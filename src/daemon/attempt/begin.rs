@@ -107,11 +107,7 @@ fn of_claim(order: RunOrder, number: u32, kept: Kept, history: &ClaimHistory, do
 
 /// The messages of the attempts before this one, but for those that it goes on from.
 pub(super) fn sent_before(history: &ClaimHistory, number: u32, journal: &[JournalMark]) -> Vec<i32> {
-    let sent = |mark: &JournalMark| match mark {
-        JournalMark::Sent { message_id, .. } => Some(*message_id),
-        _ => None,
-    };
-    let own: Vec<i32> = journal.iter().filter_map(sent).collect();
+    let own: Vec<i32> = journal.iter().filter_map(JournalMark::sent_id).collect();
     let before = history.journal.iter().filter(|entry| entry.attempt < number);
-    before.filter_map(|entry| sent(&entry.mark)).filter(|id| !own.contains(id)).collect()
+    before.filter_map(|entry| entry.mark.sent_id()).filter(|id| !own.contains(id)).collect()
 }
