@@ -9,7 +9,7 @@ fn main() -> ExitCode {
 }
 
 /// glibc's allocator reads its settings once, before `main`; without them it keeps what broken connections had reserved.
-/// Chosen by `benches/checkin` and `benches/scale`.
+/// Chosen by `benches/checkin`, `benches/scale` and `benches/soak`.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[allow(clippy::disallowed_methods, reason = "a shell reads the environment")]
 mod allocator {
@@ -17,8 +17,9 @@ mod allocator {
     use std::process::Command;
 
     /// See mallopt(3). From 128 KiB on, memory goes back to the system as soon as it is free; glibc would raise that by itself.
-    /// Threads share one pool instead of leaving gaps in one each.
-    const SETTINGS: [(&str, &str); 2] = [("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_ARENA_MAX", "1")];
+    /// The loop, the connections, the watcher and the ledger have a heap each, so that what is short-lived leaves no gaps among
+    /// what lasts (`telegram::network`); threads that come and go share these instead of leaving gaps in one each.
+    const SETTINGS: [(&str, &str); 2] = [("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_ARENA_MAX", "4")];
 
     /// Starts the program again in this same process with the settings, unless there are any.
     pub(super) fn settle() {

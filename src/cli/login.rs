@@ -13,6 +13,7 @@ use crate::daemon::{datadir, reload, secrets};
 use crate::names::AccountName;
 use crate::telegram::connection::Connection;
 use crate::telegram::login::{self, LoginError, Prompt};
+use crate::telegram::network::Network;
 use crate::telegram::session::SessionFile;
 
 /// Signs the account in and puts its session in place.
@@ -43,7 +44,9 @@ pub(super) fn run(cli: &Cli, arguments: &LoginArgs) -> Result<Exit, CliError> {
         // The session in use stays until the new one has signed in.
         let unfinished = place.with_extension("session-login");
         let session = SessionFile::create(unfinished.clone(), name.as_str(), &reach.data_centres);
-        let connection = Connection::new(std::sync::Arc::clone(&session), reach.settings.clone());
+        let connection = Connection::new(std::sync::Arc::clone(&session), reach.settings.clone(), &Network::here())
+            .await
+            .map_err(|error| CliError::new(Exit::Failure, error.to_string()))?;
         let mut terminal = Terminal { hint };
         let done = login::login(&connection, reach.settings.api_id, &hash, &mut terminal).await;
         drop(connection);

@@ -15,6 +15,7 @@ use crate::names::AccountName;
 use crate::telegram::connection::Connection;
 use crate::telegram::error::CallError;
 use crate::telegram::login;
+use crate::telegram::network::Network;
 use crate::telegram::session::SessionFile;
 
 /// How long the running daemon may take to let go of the session; a run under way takes longer.
@@ -71,8 +72,11 @@ async fn sign_out(sessions: &Path, leaving: &Path, name: &AccountName, reach: &R
     let _lock = take(&sessions.join(format!("{name}.lock"))).await?;
     let session = SessionFile::open_at(leaving.to_owned(), name.as_str(), &reach.data_centres)
         .map_err(|error| CliError::new(Exit::Failure, error.to_string()))?;
-    let connection = Connection::new(session, reach.settings.clone());
-    login::sign_out(&connection).await.map_err(|error| {
+    let signed_out = async {
+        let connection = Connection::new(session, reach.settings.clone(), &Network::here()).await?;
+        login::sign_out(&connection).await
+    };
+    signed_out.await.map_err(|error| {
         let exit = if error.is_uncertain() || matches!(error, CallError::FloodWait(_)) {
             Exit::TryAgain
         } else {

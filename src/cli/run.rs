@@ -10,6 +10,7 @@ use crate::daemon::reload::{Accepted, Reader};
 use crate::daemon::service::{self, Options, StartError};
 use crate::daemon::watcher::Watcher;
 use crate::daemon::workdir::{Reread, process_environment};
+use crate::telegram::network::Network;
 
 /// Threads for what takes its time: reading the workdir, keys, the backup.
 const BLOCKING_THREADS: usize = 16;
@@ -23,8 +24,10 @@ pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
     watcher.watch(reader.folders());
     let log = logging::install(&log_settings(cli, first.as_ref().ok()))
         .map_err(|error| CliError::new(Exit::Configuration, error.to_string()))?;
+    let failed = |error| CliError::new(Exit::Failure, format!("cannot start: {error}"));
     let options = Options {
         workdir,
+        network: Network::start().map_err(failed)?,
         watcher,
         reader,
         first,
@@ -42,7 +45,7 @@ pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()
-        .map_err(|error| CliError::new(Exit::Failure, format!("cannot start: {error}")))?;
+        .map_err(failed)?;
     let ended = runtime.block_on(service::run(options, log));
     runtime.shutdown_background();
     ended.map(|()| Exit::Success).map_err(|error| CliError::new(exit(&error), error.to_string()))

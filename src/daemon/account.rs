@@ -272,7 +272,7 @@ impl Account {
         let session = tokio::task::spawn_blocking(move || SessionFile::open(&folder, name.as_str(), &data_centres))
             .await
             .map_err(|error| CallError::Session(error.to_string()))??;
-        let mut connection = Connection::new(session, settings);
+        let mut connection = Connection::new(session, settings, &self.shared.network).await?;
         let mut stop = self.shared.stop.clone();
         tokio::select! {
             // A data centre that never answers must not put the end of the daemon off.

@@ -18,6 +18,7 @@ use crate::kernel::status::{Build, Status};
 use crate::kernel::{Event, Kernel, OnceError, Seeds};
 use crate::names::{AccountName, TaskName};
 use crate::schedule::Seed;
+use crate::telegram::network::Network;
 
 /// Why a task could not be run without a daemon.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +131,7 @@ fn shared(
         uncertain_until: None,
         ownership: None,
         model_calls: Arc::new(Budget::kept(limit, &datadir::model_calls(&datadir.path))),
+        network: Network::here(),
         places: Arc::new(Semaphore::new(account::PLACES)),
     })
 }

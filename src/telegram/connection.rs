@@ -13,10 +13,12 @@ use grammers_client::sender::SenderPool;
 use grammers_mtsender::{ConnectionParams, NoRetries};
 use grammers_session::updates::UpdatesLike;
 use grammers_tl_types as tl;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::error::CallError;
+use super::network::Network;
 use super::session::SessionFile;
 
 /// How long a call may take, connecting included. Telegram answers within a second or two; the rest is for slow proxies.
@@ -46,13 +48,19 @@ pub struct Connection {
     /// What Telegram tells without being asked.
     pub updates: mpsc::Receiver<UpdatesLike>,
     runner: JoinHandle<()>,
+    /// Where the runner is.
+    runtime: Handle,
     /// A call was not answered in time: the other side may be gone without a word, and nothing else would notice.
     silent: AtomicBool,
 }
 
 impl Connection {
     /// Prepares the connection; nothing is sent yet.
-    pub fn new(session: Arc<SessionFile>, settings: Settings) -> Self {
+    pub async fn new(session: Arc<SessionFile>, settings: Settings, network: &Network) -> Result<Self, CallError> {
+        Self::on(network.runtime(), session, settings).await
+    }
+
+    async fn on(runtime: &Handle, session: Arc<SessionFile>, settings: Settings) -> Result<Self, CallError> {
         // Every field is named: `ConnectionParams::default()` starts child processes to describe the host and takes 10 ms.
         let parameters = ConnectionParams {
             device_model: "tgsignd".into(),
@@ -66,18 +74,24 @@ impl Connection {
             updates_channel_capacity: UPDATES_KEPT,
             __non_exhaustive: (),
         };
-        let SenderPool { runner, handle, updates } =
-            SenderPool::with_configuration(Arc::clone(&session), settings.api_id, parameters);
-        let runner = tokio::spawn(runner.run());
-        Self {
+        let (of_pool, api_id) = (Arc::clone(&session), settings.api_id);
+        // What the pool reserves from the start belongs to that thread's memory too.
+        let made = runtime.spawn(async move {
+            let SenderPool { runner, handle, updates } = SenderPool::with_configuration(of_pool, api_id, parameters);
+            (handle, updates, tokio::spawn(runner.run()))
+        });
+        let (handle, updates, runner) =
+            made.await.map_err(|_| CallError::Network("the daemon is ending".to_owned()))?;
+        Ok(Self {
             client: Client::new(handle),
             clock_offset: 0,
             settings,
             session,
             updates,
             runner,
+            runtime: runtime.clone(),
             silent: AtomicBool::new(false),
-        }
+        })
     }
 
     /// The session of the connection.
@@ -90,11 +104,14 @@ impl Connection {
         &self.client
     }
 
-    /// Starts anew after the runner ended; nothing is sent yet.
-    pub fn renew(&mut self) {
+    /// Starts anew after the runner ended; nothing is sent yet. Where that fails, the connection stays broken.
+    pub async fn renew(&mut self) {
         let clock_offset = self.clock_offset;
-        *self = Self::new(Arc::clone(&self.session), self.settings.clone());
-        self.clock_offset = clock_offset;
+        let renewed = Self::on(&self.runtime, Arc::clone(&self.session), self.settings.clone()).await;
+        if let Ok(renewed) = renewed {
+            *self = renewed;
+            self.clock_offset = clock_offset;
+        }
     }
 
     /// Drops updates until the connection breaks, so that messages of other chats do not pile up.

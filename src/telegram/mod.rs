@@ -5,6 +5,7 @@
 //! | [`session`] | the account's key in a file |
 //! | [`known_peers`] | the chats it has met in another |
 //! | [`data_centre`] | Telegram's servers, or simulated ones |
+//! | [`network`] | the thread on which connections live |
 //! | [`connection`] | calls with limits, updates |
 //! | [`error`] | the classes of failure the daemon acts on |
 //! | [`peer`], [`chats`] | which chat a task means |
@@ -27,6 +28,7 @@ pub mod history;
 pub mod known_peers;
 pub mod login;
 pub mod messages;
+pub mod network;
 pub mod pages;
 pub mod peer;
 pub mod pictures;

@@ -11,6 +11,7 @@ use crate::daemon::backup::Ownership;
 use crate::kernel::Event;
 use crate::kernel::record::Instance;
 use crate::ledger::LedgerHandle;
+use crate::telegram::network::Network;
 
 /// What all actors share.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct Shared {
     pub ownership: Option<Ownership>,
     /// How often models were asked.
     pub model_calls: Arc<Budget>,
+    /// Where connections are opened.
+    pub network: Network,
     /// One for each connection that may be open on demand.
     pub places: Arc<Semaphore>,
 }

@@ -33,6 +33,7 @@ use crate::kernel::status::{Build, Status};
 use crate::kernel::{Kernel, Seeds};
 use crate::names::AccountName;
 use crate::schedule::Seed;
+use crate::telegram::network::Network;
 
 /// What `run` was asked for.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ pub struct Options {
     pub first: Result<Accepted, Rejected>,
     /// Never start from the last good configuration.
     pub strict: bool,
+    /// Where connections to Telegram are opened.
+    pub network: Network,
     /// Variables of the process that are configuration.
     pub environment: BTreeMap<String, String>,
     /// What whoever starts the daemon knows about the backup.
@@ -171,7 +174,7 @@ pub(super) async fn assemble(
     uncertain_until: Option<chrono::DateTime<Utc>>,
     backup: Option<Link>,
 ) -> Result<(Service, JoinHandle<()>), StartError> {
-    let Options { workdir, datadir: datadir_path, watcher, reader, environment, .. } = options;
+    let Options { workdir, datadir: datadir_path, watcher, reader, network, environment, .. } = options;
     let socket = control::bind(&datadir_path)
         .map_err(|error| StartError::Control { path: control::path(&datadir_path), error })?;
     let status = front.publisher.borrow().as_ref().clone();
@@ -197,6 +200,7 @@ pub(super) async fn assemble(
             snapshot.ai.as_ref().map_or(0, |ai| ai.daily_limit),
             &datadir::model_calls(&datadir.path),
         )),
+        network,
         places: Arc::new(Semaphore::new(account::PLACES)),
     };
     let shared = Arc::new(shared);

@@ -14,6 +14,7 @@ use super::*;
 use crate::daemon::backup::{FirstBoot, Orders};
 use crate::daemon::workdir::Reread;
 use crate::ledger::{Durability, Engine, Ledger, LedgerError, LedgerHandle};
+use crate::telegram::network::Network;
 
 struct Panics;
 
@@ -32,7 +33,8 @@ fn options(folder: &Path) -> Options {
     let first = reader.read(&workdir, BTreeMap::new(), &Reread::Everything);
     let backup = Orders { first_boot: FirstBoot(false), resolve: None };
     let (watcher, environment) = (Watcher::default(), BTreeMap::new());
-    Options { workdir, datadir, watcher, reader, first, strict: false, environment, backup }
+    let network = Network::here();
+    Options { workdir, datadir, watcher, reader, first, strict: false, network, environment, backup }
 }
 
 #[tokio::test]

@@ -170,7 +170,7 @@ impl<R: Recorder> Run<'_, R> {
         let history = loop {
             tries += 1;
             if self.connection.is_broken() {
-                self.connection.renew();
+                self.connection.renew().await;
             }
             match history::since(self.connection, &mut self.chat, since).await {
                 Ok(history) => break history,
@@ -273,7 +273,7 @@ impl<R: Recorder> Run<'_, R> {
         loop {
             tries += 1;
             if self.connection.is_broken() {
-                self.connection.renew();
+                self.connection.renew().await;
             }
             let error = match quiet::perform(self.connection, self.chat.peer, quiet, &self.messages).await {
                 Ok(()) => {
