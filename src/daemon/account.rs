@@ -2,6 +2,8 @@
 
 mod job;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,7 @@ use tracing::{Instrument, debug, info, info_span, warn};
 
 pub(super) use self::job::ConnectError;
 pub use self::job::{Ended, Job, RunReply};
-pub use self::shared::{PLACES, Shared};
+pub use self::shared::{LOOK_EVERY, PLACES, Shared};
 use super::attempt;
 use super::insist::{Patience, insist};
 use super::rehearsal::rehearse;
@@ -129,6 +131,7 @@ impl Account {
         let mut idle_since = Instant::now();
         // Of an account that is always connected.
         let (mut retry_at, mut pause) = (Instant::now(), FIRST_PAUSE);
+        let mut look_at = Instant::now() + self.shared.look_every;
         loop {
             let always = self.is_always_connected();
             tokio::select! {
@@ -159,6 +162,11 @@ impl Account {
                 () = tokio::time::sleep_until(retry_at), if self.connection.is_none() && always => {
                     pause = self.try_connect(pause).await;
                     retry_at = Instant::now() + pause;
+                    look_at = Instant::now() + self.shared.look_every;
+                }
+                () = tokio::time::sleep_until(look_at), if self.connection.is_some() && always => {
+                    self.look().await;
+                    look_at = Instant::now() + self.shared.look_every;
                 }
             }
         }
@@ -212,6 +220,23 @@ impl Account {
         let Err(error) = self.connect().await else { return FIRST_PAUSE };
         warn!(%error, "cannot connect");
         if error.is_final() { LONGEST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) }
+    }
+
+    /// Asks over an idle connection whether it still leads somewhere: a peer that went away says nothing, and neither does
+    /// Telegram when it ends a session.
+    async fn look(&mut self) {
+        let mut stop = self.shared.stop.clone();
+        let Some(connection) = &mut self.connection else { return };
+        let looked = tokio::select! {
+            () = stopped(&mut stop) => return,
+            looked = connection.check_authorised() => looked,
+        };
+        let Err(error) = looked else { return };
+        warn!(%error, "an idle connection was of no use any more");
+        self.learn(&error);
+        if error.is_uncertain() {
+            self.close();
+        }
     }
 
     /// Opens the connection unless it is open. Telegram is asked whether the session is still valid.
@@ -294,6 +319,7 @@ impl Account {
 
     /// Reports what a call said about the account.
     pub(super) fn learn(&mut self, error: &CallError) {
+        self.status.error = Some(error.to_string());
         match error {
             CallError::Unauthorised(_) => {
                 self.status.authorized = Some(false);
@@ -302,7 +328,6 @@ impl Account {
             CallError::FloodWait(wait) => self.status.flood_wait_until = Some(chrono::Utc::now() + *wait),
             _ => {}
         }
-        self.status.error = Some(error.to_string());
         self.tell();
     }
 

@@ -132,6 +132,7 @@ fn shared(
         ownership: None,
         model_calls: Arc::new(Budget::kept(limit, &datadir::model_calls(&datadir.path))),
         network: Network::here(),
+        look_every: account::LOOK_EVERY,
         places: Arc::new(Semaphore::new(account::PLACES)),
     })
 }

@@ -81,7 +81,7 @@ impl Connection {
             (handle, updates, tokio::spawn(runner.run()))
         });
         let (handle, updates, runner) =
-            made.await.map_err(|_| CallError::Network("the daemon is ending".to_owned()))?;
+            made.await.map_err(|_| CallError::Network("the connections' thread has ended".to_owned()))?;
         Ok(Self {
             client: Client::new(handle),
             clock_offset: 0,

@@ -50,3 +50,21 @@ impl Network {
         &self.runtime
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_is_done_on_its_thread_and_ends_with_it() {
+        let network = Network::start().unwrap();
+        let thread = network.runtime().spawn(async { thread::current().name().map(str::to_owned) });
+        assert_eq!(thread.await.unwrap().as_deref(), Some("telegram"));
+
+        let endless = network.runtime().spawn(pending::<()>());
+        drop(network);
+        assert!(endless.await.unwrap_err().is_cancelled());
+    }
+}

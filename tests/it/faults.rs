@@ -279,6 +279,7 @@ async fn a_session_that_was_ended_costs_its_account_only() {
     assert!(ended.stdout.contains("bob: succeeded") && ended.stdout.contains("alice: failed"), "{ended:?}");
     let alarm = daemon.line(|line| line.field("alarm") == "logged_out").await;
     assert_eq!((alarm.field("account"), alarm.field("level")), ("alice", "ERROR"));
+    assert!(alarm.field("reason").contains("SESSION_REVOKED"), "{alarm:?}");
     daemon.status_when(|status| status.accounts["alice"].authorized == Some(false)).await;
     let metrics = daemon.metrics().await;
     let authorized = |account| metrics.metric("tgsignd_account_authorized", &[("account", account)]);

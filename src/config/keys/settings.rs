@@ -77,7 +77,8 @@ const TELEGRAM: TableKeys = TableKeys::new(
         Key::new(
             "connect",
             Shape::Word(&["on-demand", "always"]),
-            "Connect shortly before a run, or stay connected. Default: on-demand.",
+            "Connect shortly before a run, or stay connected: a session that was ended is then told within minutes, not \
+             at the next run. Default: on-demand.",
         ),
         Key::new(
             "test_data_centres",

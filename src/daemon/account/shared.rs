@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -34,6 +35,8 @@ pub struct Shared {
     pub model_calls: Arc<Budget>,
     /// Where connections are opened.
     pub network: Network,
+    /// How often a connection that is always open is tried; see [`LOOK_EVERY`].
+    pub look_every: Duration,
     /// One for each connection that may be open on demand.
     pub places: Arc<Semaphore>,
 }
@@ -41,6 +44,9 @@ pub struct Shared {
 /// Accounts that are connected on demand at one time. Each costs a tenth of a megabyte, and Telegram sees all of them come from
 /// one address; the next one's turn comes as soon as one is done.
 pub const PLACES: usize = 200;
+
+/// Five minutes: a session that was ended is told long before its next run, for a few bytes an hour.
+pub const LOOK_EVERY: Duration = Duration::from_mins(5);
 
 impl Shared {
     /// Where the session files are.

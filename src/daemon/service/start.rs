@@ -201,6 +201,7 @@ pub(super) async fn assemble(
             &datadir::model_calls(&datadir.path),
         )),
         network,
+        look_every: account::LOOK_EVERY,
         places: Arc::new(Semaphore::new(account::PLACES)),
     };
     let shared = Arc::new(shared);
