@@ -1,6 +1,7 @@
 //! What systemd is told, heard by a socket in its place.
 
 use chrono::{TimeDelta, Utc};
+use telegram_sim::World;
 use tokio::net::UnixDatagram;
 use tokio::sync::mpsc;
 use webdav_sim::{Fault, Server, profiles};
@@ -89,6 +90,25 @@ async fn the_start_every_reload_and_the_end_are_told() {
     daemon.sigterm();
     assert_eq!(manager.told().await, "STOPPING=1");
     assert_eq!(daemon.exit().await.code(), Some(0), "{}", daemon.log.text());
+}
+
+/// Elsewhere the grace time is 8 s, and this bot takes longer.
+#[tokio::test]
+async fn the_unit_gives_a_run_more_time_to_end_than_other_signals_do() {
+    let world = "[accounts.alice]\nphone = '+10000000001'\nuser_id = 1001\nfirst_name = 'Alice'\nsigned_in = true\n\
+                 [bots.sluggish]\nusername = 'sluggish_bot'\n[[bots.sluggish.on]]\ntext = '/sign'\nafter = '10s'\n\
+                 send = { text = '签到成功' }\n";
+    let stage = Stage::of(World::from_toml(world).unwrap()).await;
+    stage.sign_in("alice", 1001);
+    let schedule = soon();
+    stage.task("sign", &format!("chat = '@sluggish_bot'\nsteps = [{{ send = '/sign' }}]\nschedule = '{schedule}'"));
+    let (mut manager, invocation) = Manager::of(&stage, stage.tgsignd(&["run"]));
+    let mut daemon = stage.daemon_as(invocation).await;
+    stage.sees_message("alice", "sluggish").await;
+    daemon.sigterm();
+    while manager.told().await != "STOPPING=1" {}
+    assert_eq!(daemon.exit().await.code(), Some(0), "{}", daemon.log.text());
+    assert_eq!(daemon.run_ended("sign").await.field("outcome"), "succeeded");
 }
 
 #[tokio::test]
