@@ -40,7 +40,8 @@ pub(super) fn run(cli: &Cli, arguments: &RunArgs) -> Result<Exit, CliError> {
     // `-v` is for this process and is not undone by a reload.
     let log = (cli.verbose == 0).then_some(log);
     raise_open_files();
-    // The traffic is far from filling one thread, and half of a check-in's processor time went into waking others.
+    // Everything but grammers' connections: it is far from filling one thread, and half of a check-in's processor time went into
+    // waking others.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
