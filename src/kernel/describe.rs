@@ -75,6 +75,15 @@ impl Kernel {
         }
     }
 
+    /// An attempt of an earlier process, unless something ended after it.
+    pub(super) fn remember_left_behind(&mut self, record: &RunRecord) {
+        let known =
+            status_of(&mut self.status, &record.key.task, &record.key.account).and_then(|pair| pair.last.as_ref());
+        if known.is_none_or(|last| last.ended_at <= record.ended_at) {
+            self.remember_ended(record);
+        }
+    }
+
     pub(super) fn count(&mut self, task: &TaskName, outcome: Outcome) {
         self.count_outcomes(task, outcome, 1);
     }

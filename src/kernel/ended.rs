@@ -63,10 +63,10 @@ impl Kernel {
         if let Some(at) = record.resume_at {
             self.agenda.add(at, Item::Resume(id, record.key.slot));
         }
-        self.remember_ended(record);
         if let Some(other) = other {
             self.close(*other, true);
         }
+        self.remember_ended(record);
     }
 
     /// A claim that the ledger keeps open ends with its last attempt.

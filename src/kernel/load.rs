@@ -194,6 +194,7 @@ impl Kernel {
         if let Some((last, at)) = newest.waiting() {
             pair.waiting = Some(Box::new(last.clone()));
             self.agenda.add(at.max(now), Item::Resume(id, slot));
+            self.remember_left_behind(last);
             return;
         }
         let order = RunOrder {

@@ -145,6 +145,12 @@ impl Stage {
         self.kernel.status().tasks[name].as_ref().clone()
     }
 
+    fn last_outcome(&mut self, task: &str) -> Option<Outcome> {
+        let status = self.task(task);
+        let pair = status.accounts.values().next()?;
+        pair.last.as_ref().map(|last| last.outcome)
+    }
+
     fn next(&mut self, task: &str) -> Option<String> {
         let task: TaskName = task.parse().unwrap();
         let pair = self.kernel.status().tasks.get(&task)?.accounts.values().next()?;

@@ -31,6 +31,7 @@ fn an_attempt_to_come_comes_after_a_crash_too() {
     let seeds = || seeds([position("t", "22T06:00:00", None)], vec![open(&order, vec![failed.clone()])]);
     let mut stage = Stage::after("22T06:05:00", DAILY, seeds());
     assert!(stage.orders.is_empty());
+    assert_eq!(stage.last_outcome("t"), Some(Outcome::Failed), "what it waits to do again is not forgotten");
     stage.until("22T06:10:00");
     assert_eq!(stage.ordered(), ["t/alice@22T06:00 attempt 2"]);
     // The task is gone: the claim ends as its attempt did, silently, because somebody took it away.
@@ -74,6 +75,20 @@ fn of_two_claims_of_a_pair_the_older_one_ends() {
     assert_eq!(stage.ordered(), ["t/alice@22T06:00 take up"]);
     assert_eq!(stage.alarms, ["t/alice@21T06:00 failed"]);
     assert_eq!(stage.closed.len(), 1);
+}
+
+#[test]
+fn an_older_claim_that_ends_late_is_not_what_ended_last() {
+    let (stage, newer) = ordered();
+    let mut older = newer.clone();
+    older.key.slot = Slot::at(at("21T06:00:00"));
+    let claims = vec![
+        open(&newer, vec![record(&newer, Outcome::Unknown, stage.now)]),
+        open(&older, vec![record(&older, Outcome::Failed, at("21T06:00:30"))]),
+    ];
+    let mut stage = Stage::after("22T06:00:30", DAILY, seeds([position("t", "22T06:00:00", None)], claims));
+    assert_eq!(stage.alarms, ["t/alice@21T06:00 failed"]);
+    assert_eq!(stage.last_outcome("t"), Some(Outcome::Unknown));
 }
 
 #[test]
