@@ -52,6 +52,7 @@ impl Network {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use std::future::pending;
 
