@@ -104,8 +104,11 @@ impl Connection {
         &self.client
     }
 
-    /// Starts anew after the runner ended; nothing is sent yet. Where that fails, the connection stays broken.
-    pub async fn renew(&mut self) {
+    /// Starts a broken connection anew; nothing is sent yet. Where that fails, it stays broken.
+    pub async fn renew_if_broken(&mut self) {
+        if !self.is_broken() {
+            return;
+        }
         let clock_offset = self.clock_offset;
         let renewed = Self::on(&self.runtime, Arc::clone(&self.session), self.settings.clone()).await;
         if let Ok(renewed) = renewed {

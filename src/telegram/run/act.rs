@@ -169,9 +169,7 @@ impl<R: Recorder> Run<'_, R> {
         let mut tries = 0;
         let history = loop {
             tries += 1;
-            if self.connection.is_broken() {
-                self.connection.renew().await;
-            }
+            self.connection.renew_if_broken().await;
             match history::since(self.connection, &mut self.chat, since).await {
                 Ok(history) => break history,
                 Err(error) if tries >= 5 || !error.is_uncertain() => return Err(error),
@@ -272,9 +270,7 @@ impl<R: Recorder> Run<'_, R> {
         let mut tries = 0;
         loop {
             tries += 1;
-            if self.connection.is_broken() {
-                self.connection.renew().await;
-            }
+            self.connection.renew_if_broken().await;
             let error = match quiet::perform(self.connection, self.chat.peer, quiet, &self.messages).await {
                 Ok(()) => {
                     self.recorder.note(Note::Done(quiet));

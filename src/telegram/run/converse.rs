@@ -194,9 +194,7 @@ impl<R: Recorder> Run<'_, R> {
 
     /// Reads what may have been missed since our first message.
     async fn catch_up(&mut self) -> Vec<Input> {
-        if self.connection.is_broken() {
-            self.connection.renew().await;
-        }
+        self.connection.renew_if_broken().await;
         let since = self.since();
         match history::since(self.connection, &mut self.chat, since).await {
             Ok(history) => {
